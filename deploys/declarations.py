@@ -1,0 +1,35 @@
+"""What a role declares to the others: the ports it listens on and the metrics it serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EVERYONE = "everyone"
+"""In `Port.reachable_from`: every address, not only hosts of the inventory."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One listening port.
+
+    `reachable_from` names groups of the inventory (or `EVERYONE`); nobody else gets through the
+    firewall. `published_by_container` marks a port that Docker publishes: such traffic is
+    forwarded and never passes the input chain.
+    """
+
+    number: int
+    purpose: str
+    reachable_from: tuple[str, ...]
+    protocol: Literal["tcp", "udp"] = "tcp"
+    published_by_container: bool = False
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """One metrics endpoint for Prometheus. `bearer_secret` names the secret that it demands."""
+
+    job: str
+    port: int
+    path: str = "/metrics"
+    bearer_secret: str | None = None

@@ -1,0 +1,52 @@
+"""Settings: what a role lets its user choose, and what it declares to the other roles."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+from pyinfra.api.exceptions import DeployError
+from pyinfra.api.host import Host
+
+from deploys.declarations import Port, Scrape
+
+
+class Settings(BaseModel):
+    """Base of every role's settings: frozen, closed, and bound to one role by name.
+
+    A value reaches a host as pyinfra data under the role's own name (``group_data/<role>.py``).
+    A wrong key, type or range stops pyinfra at "Loading inventory", before any connection.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    role: ClassVar[str]
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Roles that a host of this role must have too."""
+
+    @classmethod
+    def of(cls, host: Host) -> Self:
+        """The settings of this role on ``host``; DeployError where the inventory has none."""
+        settings = host.data.get(cls.role)
+        if not isinstance(settings, cls):
+            raise DeployError(
+                f"{host.name} has no `{cls.role}` settings; "
+                f"set `{cls.role} = {cls.__name__}(...)` in group_data/{cls.role}.py"
+            )
+        return settings
+
+    def ports(self) -> tuple[Port, ...]:
+        """Every port that the role listens on, and who may reach it: the firewall's source."""
+        return ()
+
+    def scrapes(self) -> tuple[Scrape, ...]:
+        """Every metrics endpoint that the role serves: the source of Prometheus' targets."""
+        return ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets that the role needs; generated before planning when missing."""
+        return ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``debug-inventory`` prints: plain types only, no secret (settings hold names)."""
+        return self.model_dump(mode="json")

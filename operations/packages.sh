@@ -1,0 +1,39 @@
+# Installs ($action=install) or removes the packages in $packages without starting any service.
+# Runs detached: a dpkg that loses its terminal half-way leaves the host in need of repair.
+set -u
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+umask 022
+policy=/usr/sbin/policy-rc.d
+mkdir -p -m 0700 /var/lib/ai-idp
+exec 9>>/var/lib/ai-idp/packages.lock
+flock 9
+
+allow() {
+    rm -f "$policy"
+    [ ! -e "$policy.before-ai-idp" ] || mv "$policy.before-ai-idp" "$policy"
+}
+
+# Debian's postinst scripts would start a service with a configuration that is not ours; a policy
+# that answers 101 forbids it (invoke-rc.d(8)).
+grep -qs '^# ai-idp:' "$policy" || [ ! -e "$policy" ] || mv "$policy" "$policy.before-ai-idp"
+printf '#!/bin/sh\n# ai-idp: packages are installed without starting services\nexit 101\n' >"$policy"
+chmod 0755 "$policy"
+trap '' HUP PIPE TERM INT
+trap allow EXIT
+
+apt() {
+    apt-get --quiet --assume-yes --no-install-recommends -o DPkg::Lock::Timeout=600 \
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+}
+
+configure_rest() { # dpkg, unlike apt, does not wait for its lock
+    deadline=$(($(date +%s) + 600))
+    until dpkg --configure -a --force-confdef --force-confold; do
+        [ "$(date +%s)" -lt "$deadline" ] || return 1
+        sleep 2
+    done
+}
+
+[ -z "$(dpkg --audit)" ] || configure_rest || exit 1
+# shellcheck disable=SC2086  # one word per package is wanted
+[ -z "$packages" ] || apt "$action" $packages

@@ -1,0 +1,144 @@
+"""The plan: what a run would change, with diffs; exit 0 nothing, 2 changes, 1 error."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from changes import JOURNAL
+
+ROOT = Path(__file__).parent
+
+
+@dataclass
+class Plan:
+    """Changes by host, in the order of the run, and the hosts that could not be planned."""
+
+    hosts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        if self.failed or self.errors:
+            return 1
+        return 2 if any(self.hosts.values()) else 0
+
+
+@click.command()
+@click.argument("inventory", default="inventory.py")
+@click.option("--limit", multiple=True, help="Only these hosts or groups (repeatable).")
+@click.option("--deploy", default="deploy.py", help="A file, or deploys.<role>.install.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, diffs included.")
+@click.option("--verbose", "-v", is_flag=True, help="Show what pyinfra says meanwhile.")
+def main(inventory: str, limit: tuple[str, ...], deploy: str, as_json: bool, verbose: bool) -> None:
+    """Show what a run against INVENTORY would change; nothing is changed."""
+    plan = make(inventory, limit, deploy, verbose)
+    if as_json:
+        click.echo(json.dumps({**vars(plan), "exit_code": plan.exit_code}, indent=2))
+    else:
+        show(plan)
+    sys.exit(plan.exit_code)
+
+
+def make(
+    inventory: str, limit: tuple[str, ...] = (), deploy: str = "deploy.py", verbose: bool = False
+) -> Plan:
+    """Run pyinfra dry and collect the changes that the operations announce."""
+    with tempfile.TemporaryDirectory(prefix="ai-idp-plan-") as directory:
+        journal = Path(directory) / "journal"
+        journal.touch(mode=0o600)
+        pyinfra = Path(sys.executable).with_name("pyinfra")
+        command = [str(pyinfra), inventory, deploy, "--dry", "--json"]
+        command += [word for name in limit for word in ("--limit", name)]
+        environment = {**os.environ, JOURNAL: str(journal)}
+        nothing = subprocess.DEVNULL
+        run = subprocess.run(
+            command, cwd=ROOT, env=environment, stdin=nothing, text=True, capture_output=True
+        )
+        records = [json.loads(line) for line in journal.read_text().splitlines()]
+    if verbose:
+        click.echo(run.stderr, err=True)
+    return _collect(run, records)
+
+
+def show(plan: Plan) -> None:
+    """Print a plan for people."""
+    for host, changes in plan.hosts.items():
+        click.secho(f"\n{host}", bold=True)
+        for change in changes:
+            _show_change(change)
+    for host in plan.absent:
+        click.secho(f"\n{host} is absent (it may be): not planned", fg="yellow")
+    for host, reason in plan.failed.items():
+        click.secho(f"\n{host} could not be planned: {reason}", fg="red", err=True)
+    for error in plan.errors:
+        click.secho(f"\n{error}", fg="red", err=True)
+    click.echo(f"\n{_summary(plan)}")
+
+
+def _collect(run: subprocess.CompletedProcess[str], records: list[dict[str, Any]]) -> Plan:
+    plan = Plan()
+    said = click.unstyle(run.stderr)
+    for record in records:
+        if "changes" in record:
+            rows = [{"role": record["role"], **change} for change in record["changes"]]
+            plan.hosts.setdefault(record["host"], []).extend(rows)
+        elif record["may_be_absent"] and record["unreachable"]:
+            plan.absent.append(record["failed"])
+        else:
+            plan.failed[record["failed"]] = _reason(record["failed"], said)
+    if run.returncode != 0 and not plan.failed and not plan.absent:
+        plan.errors.append(said.strip() or f"pyinfra ended with {run.returncode}")
+    _add_unannounced(plan, run.stdout)
+    return plan
+
+
+def _add_unannounced(plan: Plan, output: str) -> None:
+    """Operations of pyinfra's own announce nothing; that they would change something is shown."""
+    operations = json.loads(output)["plan"] if output.lstrip().startswith("{") else []
+    for operation in operations:
+        role, _, name = operation["name"].rpartition(" | ")
+        for host in operation["hosts_with_change"] + operation["hosts_with_conditional_change"]:
+            rows = plan.hosts.setdefault(host, [])
+            if not any(row["role"] == role for row in rows):
+                rows.append({"role": role, "kind": "operation", "action": "run", "what": name})
+
+
+def _reason(host: str, said: str) -> str:
+    lines = [line.split("]", 1)[1].strip() for line in said.splitlines() if f"[{host}]" in line]
+    telling = [line for line in lines if not line.startswith(("Connected", "Ready:"))]
+    return "; ".join(dict.fromkeys(telling)) or "pyinfra reported no reason"
+
+
+def _show_change(change: dict[str, Any]) -> None:
+    colours = {"create": "green", "install": "green", "remove": "red"}
+    colour = colours.get(change["action"], "yellow")
+    version = change.get("detail", {}).get("version", "")
+    headline = f"{change['action']} {change['kind']} {change['what']} {version}".rstrip()
+    click.echo(f"  {change['role']:<14} " + click.style(headline, fg=colour))
+    for line in change.get("diff", "").splitlines():
+        shade = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+        click.secho(f"      {line}", fg=shade)
+
+
+def _summary(plan: Plan) -> str:
+    count = sum(len(rows) for rows in plan.hosts.values())
+    changed = sum(1 for rows in plan.hosts.values() if rows)
+    if plan.exit_code == 1:
+        problems = len(plan.failed) + len(plan.errors)
+        return f"Plan incomplete: {problems} problem(s); {count} changes on {changed} hosts so far."
+    return f"{count} changes on {changed} hosts." if count else "Nothing to do."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""`service.deployed`: which commands a state of the host leads to."""
+
+from __future__ import annotations
+
+import base64
+import io
+import tarfile
+from typing import Any
+
+import pytest
+from pyinfra.api.command import StringCommand
+
+from facts.service import Found, ServiceState, State, UnitState
+from operations import service
+from operations.entries import Directory, File, Link
+from operations.transaction import Steps, Transaction
+from tests.fake_host import Run, run
+
+CONFIG = File("/etc/demo/demo.conf", b"port 1\n")
+ENABLED = "unit\tId=demo.service\tLoadState=loaded\tUnitFileState=enabled"
+RUNNING = f"{ENABLED}\tActiveState=active\tNeedDaemonReload=no"
+THERE = "entry\tregular file\t644\troot\troot\t/etc/demo/demo.conf"
+SUM = f"sum\t{CONFIG.sha256}  /etc/demo/demo.conf"
+MANIFEST = "manifest\t/etc/demo/demo.conf"
+CONVERGED = [MANIFEST, THERE, SUM, RUNNING, "end"]
+
+
+def deploy(state: Any, entries: tuple[Any, ...] = (CONFIG,), steps: Steps | None = None) -> Run:
+    return run(
+        lambda: service.deployed(service="demo", entries=entries, units=["demo"], steps=steps),
+        {"service=demo": state},
+    )
+
+
+def test_a_converged_service_costs_one_command() -> None:
+    outcome = deploy(CONVERGED)
+    assert len(outcome.commands) == 1
+    assert outcome.succeeded
+
+
+DRIFT = {
+    "file absent": [RUNNING],
+    "mode": [MANIFEST, THERE.replace("644", "600"), SUM, RUNNING],
+    "group": [MANIFEST, THERE.replace("root\t/", "adm\t/"), SUM, RUNNING],
+    "content": [MANIFEST, THERE, f"sum\t{'0' * 64}  {CONFIG.path}", RUNNING],
+    "unit stopped": [MANIFEST, THERE, SUM, RUNNING.replace("=active", "=failed")],
+    "unit disabled": [MANIFEST, THERE, SUM, RUNNING.replace("=enabled", "=disabled")],
+    "unit definition stale": [MANIFEST, THERE, SUM, RUNNING.replace("=no", "=yes")],
+    "no longer declared": [MANIFEST, "manifest\t/etc/demo/old", THERE, SUM, RUNNING],
+    "interrupted": ["unfinished", MANIFEST, THERE, SUM, RUNNING],
+}
+
+
+@pytest.mark.parametrize("drift", DRIFT)
+def test_every_kind_of_drift_starts_one_transaction(drift: str) -> None:
+    outcome = deploy([*DRIFT[drift], "end"])
+    assert [command.split(" ", 1)[0] for command in outcome.commands[1:]] == ["umask", "sh"]
+    start = "/var/lib/ai-idp/services/demo/transaction"
+    assert outcome.commands[-1] == f"sh {start}/transaction.sh start {start}"
+
+
+def test_a_state_that_cannot_be_read_changes_nothing_and_fails_the_host() -> None:
+    unreadable = {"success": False, "stderr": "unreadable: /etc/demo: Input/output error"}
+    outcome = deploy(unreadable)
+    assert not outcome.succeeded
+    assert not any("transaction" in command for command in outcome.commands[1:])
+
+
+def test_a_state_that_ends_in_the_middle_counts_as_unreadable() -> None:
+    assert not deploy([THERE]).succeeded
+
+
+def test_changed_live_settings_start_a_transaction() -> None:
+    steps = Steps(live="nft list ruleset")
+    same = [*CONVERGED[:-1], "live\tabc\tabc", "end"]
+    other = [*CONVERGED[:-1], "live\tabd\tabc", "end"]
+    assert len(deploy(same, steps=steps).commands) == 1
+    assert len(deploy(other, steps=steps).commands) == 3
+
+
+def test_a_transaction_carries_the_whole_set_and_names_what_differs() -> None:
+    other = File("/etc/demo/other.conf", b"same\n", "0600", secret=True)
+    link = Link("/etc/demo/link", "demo.conf")
+    entries = (Directory("/etc/demo"), CONFIG, other, link)
+    steps = service.steps_with_units(Steps(validate="demo -t"), entries, ["demo"], "reload")
+    transaction = Transaction(
+        "demo", entries, ["/etc/demo/demo.conf"], ["/etc/old"], ["demo"], steps
+    )
+    upload = next(transaction.commands())
+    assert isinstance(upload, StringCommand)
+    members = _members(str(upload.connector_arguments["_stdin"]))
+    assert members["stage/etc/demo/demo.conf"] == b"port 1\n"
+    assert members["stage/etc/demo/other.conf"] == b"same\n"
+    assert members["put"] == b"/etc/demo/demo.conf\n"
+    assert members["drop"] == b"/etc/old\n"
+    assert members["steps/validate"] == b"demo -t"
+    assert members["steps/activate"] == (
+        b"systemctl enable --quiet demo\nsystemctl reload-or-restart demo\n"
+    )
+    assert members["entries"].decode().splitlines() == [
+        "directory\t0755\troot\troot\t/etc/demo\t-",
+        "file\t0644\troot\troot\t/etc/demo/demo.conf\t-",
+        "file\t0600\troot\troot\t/etc/demo/other.conf\t-",
+        "link\t-\t-\t-\t/etc/demo/link\tdemo.conf",
+    ]
+
+
+def test_no_content_is_in_a_command_line() -> None:
+    secret = File("/etc/demo/key", b"c0ffee-c0ffee", "0600", secret=True)
+    outcome = deploy([RUNNING, "end"], (secret,))
+    encoded = base64.b64encode(b"c0ffee-c0ffee").decode()[:12]
+    assert not any("c0ffee" in line or encoded in line for line in outcome.commands)
+
+
+def test_unit_files_in_the_set_make_systemd_read_them_again() -> None:
+    unit = File("/etc/systemd/system/demo.service", b"[Service]\n")
+    steps = service.steps_with_units(Steps(), [unit], ["demo"], "restart")
+    assert steps.activate.startswith("systemctl daemon-reload\n")
+
+
+def test_a_secret_file_announces_no_content() -> None:
+    secret = File("/etc/demo/key", b"c0ffee", "0600", secret=True)
+    (change,) = service.entry_changes([secret], [], State(), {})
+    assert change.diff == "(secret content, not shown)\n"
+
+
+def test_a_new_file_announces_its_whole_content() -> None:
+    (change,) = service.entry_changes([CONFIG], [], State(), {})
+    assert "+port 1" in change.diff
+    assert change.detail["sha256"] == CONFIG.sha256
+
+
+def test_units_are_compared_by_enablement_and_activity() -> None:
+    found = State(units={"demo.service": UnitState("loaded", "disabled", "inactive", False)})
+    actions = [change.action for change in service.unit_changes(found, ["demo"])]
+    assert actions == ["enable", "start"]
+
+
+def test_a_link_differs_by_its_target() -> None:
+    link = Link("/etc/localtime", "/usr/share/zoneinfo/UTC")
+    elsewhere = Found("link", "0777", "root", "root", target="/usr/share/zoneinfo/Europe/Berlin")
+    assert service.differs(link, elsewhere)
+    assert not service.differs(link, Found("link", "0777", "root", "root", target=link.target))
+
+
+def test_the_fact_reads_files_links_and_units() -> None:
+    state = ServiceState().process(
+        [*CONVERGED[:-1], "entry\tsymbolic link\t777\troot\troot\t/l", "link\t/l\t/t", "end"]
+    )
+    assert state.found["/etc/demo/demo.conf"] == Found(
+        "file", "0644", "root", "root", CONFIG.sha256
+    )
+    assert state.found["/l"].target == "/t"
+    assert state.units["demo.service"].active == "active"
+
+
+def _members(stdin: str) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(stdin))) as archive:
+        files = {member.name: archive.extractfile(member) for member in archive}
+        return {name: file.read() for name, file in files.items() if file is not None}
