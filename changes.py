@@ -48,6 +48,14 @@ def announce(host: Host, changes: Sequence[Change]) -> None:
         _print(host, changes)
 
 
+def notice(host: Host, text: str) -> None:
+    """Tell the reader something about `host` that no run changes, once in a plan or in a run."""
+    if JOURNAL in os.environ and not state.is_executing:
+        _write({"host": host.name, "notice": text})
+    elif JOURNAL not in os.environ and state.is_executing:
+        host.log_styled(text, fg="yellow")
+
+
 @atexit.register
 def _record_failed_hosts() -> None:
     """pyinfra's JSON of a dry run does not say which hosts failed; the journal does."""

@@ -20,10 +20,14 @@ ROOT = Path(__file__).parent
 
 @dataclass
 class Plan:
-    """Changes by host, in the order of the run, and the hosts that could not be planned."""
+    """Changes by host, in the order of the run, and the hosts that could not be planned.
+
+    A notice tells something that no run changes, such as a role that waits for `make retire`.
+    """
 
     hosts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    notices: dict[str, list[str]] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -77,6 +81,9 @@ def show(plan: Plan) -> None:
         click.secho(f"\n{host}", bold=True)
         for change in changes:
             _show_change(change)
+    for host, notices in plan.notices.items():
+        for notice in notices:
+            click.secho(f"\n{host}: {notice}", fg="yellow")
     for host in plan.absent:
         click.secho(f"\n{host} is absent (it may be): not planned", fg="yellow")
     for host, reason in plan.failed.items():
@@ -93,6 +100,8 @@ def _collect(run: subprocess.CompletedProcess[str], records: list[dict[str, Any]
         if "changes" in record:
             rows = [{"role": record["role"], **change} for change in record["changes"]]
             plan.hosts.setdefault(record["host"], []).extend(rows)
+        elif "notice" in record:
+            plan.notices.setdefault(record["host"], []).append(record["notice"])
         elif record["may_be_absent"] and record["unreachable"]:
             plan.absent.append(record["failed"])
         else:

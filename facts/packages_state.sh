@@ -24,7 +24,7 @@ done
 if [ -n "$missing" ]; then
     # Package lists are a cache: fetching them is the one thing that a plan writes on a host.
     if ! plan=$(apt-get --simulate --quiet --no-install-recommends install $missing 2>&1) ||
-        [ -z "$(find $lists -maxdepth 1 -mmin -10080 -name '*_Packages*' 2>/dev/null)" ]; then
+        [ -z "$(find $lists -maxdepth 0 -mmin -10080)" ]; then
         apt-get update --quiet >/dev/null 2>&1
         plan=$(apt-get --simulate --quiet --no-install-recommends install $missing 2>&1) ||
             unreadable "apt finds no way to install$missing: $(printf '%s' "$plan" | grep '^E:')"

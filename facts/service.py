@@ -16,7 +16,10 @@ SCRIPT = Path(__file__).with_name("service_state.sh")
 
 @dataclass(frozen=True)
 class Found:
-    """What lies at one path. `sha256` belongs to a regular file, `target` to a link."""
+    """What lies at one path. `sha256` belongs to a regular file, `target` to a link.
+
+    `uid` and `gid` are numbers: the owners that containers have need no name on the host.
+    """
 
     kind: str
     mode: str
@@ -24,6 +27,8 @@ class Found:
     group: str
     sha256: str = ""
     target: str = ""
+    uid: str = ""
+    gid: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def _digest_line(columns: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _found(columns: tuple[str, ...], sums: dict[str, str], links: dict[str, str]) -> Found:
-    _, kind, mode, owner, group, path = columns
+    _, kind, mode, owner, group, path, uid, gid = columns
     regular = kind.startswith("regular")
     if regular and path not in sums:
         raise FactProcessError(f"{path} could not be read")
@@ -120,6 +125,8 @@ def _found(columns: tuple[str, ...], sums: dict[str, str], links: dict[str, str]
         group=group,
         sha256=sums.get(path, ""),
         target=links.get(path, ""),
+        uid=uid,
+        gid=gid,
     )
 
 

@@ -28,7 +28,7 @@ fi
 
 if [ -n "$paths" ]; then
     { errors=$(printf '%s\n' "$paths" | tr '\n' '\0' |
-        xargs -0 stat --printf='entry\t%F\t%a\t%U\t%G\t%n\n' 2>&1 >&3); } 3>&1
+        xargs -0 stat --printf='entry\t%F\t%a\t%U\t%G\t%n\t%u\t%g\n' 2>&1 >&3); } 3>&1
     errors=$(printf '%s\n' "$errors" | sed '/: No such file or directory$/d;/^$/d')
     [ -z "$errors" ] || unreadable "$errors"
     printf '%s\n' "$paths" | while read -r path; do

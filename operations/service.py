@@ -109,15 +109,21 @@ def differs(entry: Entry, found: Found | None) -> bool:
     """True where what lies at the entry's path is not what is declared."""
     if found is None:
         return True
-    owned = (found.mode, found.owner, found.group)
     match entry:
         case File():
-            wanted = ("file", entry.sha256, entry.mode, entry.owner, entry.group)
-            return (found.kind, found.sha256, *owned) != wanted
+            wanted = ("file", entry.sha256, entry.mode)
+            same = (found.kind, found.sha256, found.mode) == wanted
+            return not (same and _owned(entry, found))
         case Directory():
-            return (found.kind, *owned) != ("directory", entry.mode, entry.owner, entry.group)
+            same = (found.kind, found.mode) == ("directory", entry.mode)
+            return not (same and _owned(entry, found))
         case Link():
             return (found.kind, found.target) != ("link", entry.target)
+
+
+def _owned(entry: File | Directory, found: Found) -> bool:
+    owners, groups = (found.owner, found.uid), (found.group, found.gid)
+    return entry.owner in owners and entry.group in groups
 
 
 def entry_changes(
@@ -192,8 +198,9 @@ def _file_diff(entry: File, found: Found | None, old: dict[str, bytes]) -> str:
 def _metadata_diff(entry: File | Directory, found: Found | None) -> str:
     if found is None:
         return ""
-    before, after = f"{found.mode} {found.owner}:{found.group}", f"{entry.mode} {_owner(entry)}"
-    return "" if before == after else f"- {before}\n+ {after}\n"
+    if found.mode == entry.mode and _owned(entry, found):
+        return ""
+    return f"- {found.mode} {found.owner}:{found.group}\n+ {entry.mode} {_owner(entry)}\n"
 
 
 def _owner(entry: File | Directory) -> str:

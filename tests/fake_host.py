@@ -35,10 +35,11 @@ def run(
     `stdout`, `stderr` and `success`; a command that matches nothing succeeds without output.
     """
     name = "@fake/machine"
-    host_data = {"fake_responses": dict(responses), "fake_delay": 0, "fake_delay_jitter": 0}
+    fake = {"fake_responses": dict(responses), "fake_delay": 0, "fake_delay_jitter": 0}
+    host_data = {**fake, **(data or {})}
     named: dict[str, Any] = {group: ([name], {}) for group in groups}
     # pyinfra stops with an exception of its own when its last host fails: there is one more.
-    hosts = [(name, {**host_data, **(data or {})}), ("@fake/bystander", host_data)]
+    hosts = [(name, host_data), ("@fake/bystander", host_data)]
     inventory = Inventory((hosts, {}), **named)  # type: ignore[no-untyped-call]
     state = State(inventory, Config(), check_for_changes=False)  # type: ignore[no-untyped-call]
     with ctx_state.use(state), ctx_inventory.use(inventory), ctx_config.use(state.config):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tarfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from tests.fake_host import Run, run
 CONFIG = File("/etc/demo/demo.conf", b"port 1\n")
 ENABLED = "unit\tId=demo.service\tLoadState=loaded\tUnitFileState=enabled"
 RUNNING = f"{ENABLED}\tActiveState=active\tNeedDaemonReload=no"
-THERE = "entry\tregular file\t644\troot\troot\t/etc/demo/demo.conf"
+THERE = "entry\tregular file\t644\troot\troot\t/etc/demo/demo.conf\t0\t0"
 SUM = f"sum\t{CONFIG.sha256}  /etc/demo/demo.conf"
 MANIFEST = "manifest\t/etc/demo/demo.conf"
 CONVERGED = [MANIFEST, THERE, SUM, RUNNING, "end"]
@@ -143,12 +144,19 @@ def test_a_link_differs_by_its_target() -> None:
     assert not service.differs(link, Found("link", "0777", "root", "root", target=link.target))
 
 
+def test_an_owner_without_a_name_on_the_host_is_compared_by_number() -> None:
+    key = File("/k", b"k\n", mode="0400", owner="65532", group="65532")
+    found = Found("file", "0400", "UNKNOWN", "UNKNOWN", key.sha256, uid="65532", gid="65532")
+    assert not service.differs(key, found)
+    assert service.differs(key, replace(found, uid="65533"))
+
+
 def test_the_fact_reads_files_links_and_units() -> None:
     state = ServiceState().process(
-        [*CONVERGED[:-1], "entry\tsymbolic link\t777\troot\troot\t/l", "link\t/l\t/t", "end"]
+        [*CONVERGED[:-1], "entry\tsymbolic link\t777\troot\troot\t/l\t0\t0", "link\t/l\t/t", "end"]
     )
     assert state.found["/etc/demo/demo.conf"] == Found(
-        "file", "0644", "root", "root", CONFIG.sha256
+        "file", "0644", "root", "root", CONFIG.sha256, uid="0", gid="0"
     )
     assert state.found["/l"].target == "/t"
     assert state.units["demo.service"].active == "active"

@@ -1,0 +1,62 @@
+# Everything anyone types. LIMIT= narrows plan and apply, INVENTORY= chooses other hosts.
+INVENTORY ?= inventory.py
+LIMIT ?=
+HOST ?=
+NAME ?=
+
+PYTHON := .venv/bin/python
+PYINFRA := .venv/bin/pyinfra
+LIMITED := $(foreach name,$(LIMIT),--limit $(name))
+needs = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=...))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab lab-down lab-clean plan apply verify check test trust secret retire docs
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## make .venv hold the pinned packages
+	@./setup
+
+lab: setup ## build, roll out and verify the whole lab on this computer
+	$(PYTHON) -m lab up
+	$(PYTHON) -m lab rollout
+
+lab-down: setup ## remove everything that this checkout's lab runs
+	$(PYTHON) -m lab down
+
+lab-clean: setup ## lab-down, and the images and downloads too
+	$(PYTHON) -m lab clean
+
+plan: setup ## show what a run would change, with diffs (LIMIT=, INVENTORY=)
+	@./plan $(INVENTORY) $(LIMITED) || [ $$? -eq 2 ]
+
+apply: setup ## change what differs (LIMIT=, INVENTORY=)
+	$(PYINFRA) -y $(INVENTORY) deploy.py $(LIMITED)
+
+verify: setup ## use every service as its users do (INVENTORY=)
+	$(PYTHON) -m pytest tests/verify --inventory $(INVENTORY)
+
+check: setup ## format, lint, types, and the tests that need no host
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	$(PYTHON) -m settings_reference --check
+	$(PYTHON) -m pytest tests/unit
+
+test: check ## every check and every test, the lab included
+	$(PYTHON) -m pytest tests/operations tests/facts tests/plans
+	$(MAKE) lab
+	$(PYTHON) -m pytest tests/lab
+
+trust: setup ## show a host's SSH key and pin it (HOST=, INVENTORY=)
+	$(call needs,HOST)$(PYTHON) -m trust $(HOST) --inventory $(INVENTORY)
+
+secret: setup ## show a secret (NAME=, INVENTORY=)
+	$(call needs,NAME)$(PYTHON) -m secret_store $(NAME) --inventory $(INVENTORY)
+
+retire: setup ## remove roles that were taken off a host, and keep their data (LIMIT=)
+	$(PYINFRA) -y $(INVENTORY) retire.py $(LIMITED)
+
+docs: setup ## write docs/settings.md
+	$(PYTHON) -m settings_reference

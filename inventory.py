@@ -1,0 +1,27 @@
+"""Who: the hosts with their addresses, and the roles (groups) that each has.
+
+A role is a list of host names here, a module in ``deploys/`` and a file in ``group_data/``.
+"""
+
+import preflight
+
+all = [
+    ("schlimers-server", {"ssh_hostname": "192.168.1.10"}),
+    ("xps15", {"ssh_hostname": "192.168.1.20"}),
+    ("sclimers-gateway", {"ssh_hostname": "192.168.1.21"}),
+    ("sclimers-observation", {"ssh_hostname": "192.168.1.22"}),
+    ("sclimers-grafana", {"ssh_hostname": "192.168.1.23"}),
+    ("sclimers-automation", {"ssh_hostname": "192.168.1.24"}),
+    ("sclimers-mlflow", {"ssh_hostname": "192.168.1.25"}),
+    ("xps13", {"ssh_hostname": "192.168.1.30", "may_be_absent": True}),
+    ("jetson", {"ssh_hostname": "192.168.1.40", "may_be_absent": True}),
+]
+
+base = ssh = firewall = node_exporter = [name for name, _ in all]
+docker = ["schlimers-server", "jetson"]
+models = ["schlimers-server"]
+llama_cpp = ["schlimers-server"]
+nginx = ["sclimers-gateway"]
+prometheus = ["sclimers-observation"]
+
+preflight.check(__file__)

@@ -1,0 +1,116 @@
+"""The lab's commands: ``python -m lab up``, ``rollout``, ``down``, ``clean`` and ``status``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+
+from lab import authority, containers, engine, images, network, outside
+from lab.checkout import CACHE, KEY_FILE, NAME, NETWORK_FILE, STATE
+from lab.containers import Container
+from lab.engine import LabError, docker
+from lab.machines import Machine, all_machines
+from lab.progress import say, step
+from lab.rollout import rollout
+
+
+def up() -> None:
+    """Have every machine of the inventory and the outside world running, and reachable by SSH."""
+    engine.ensure()
+    if not NETWORK_FILE.exists() and (network.exists() or _containers()):
+        down()
+    authority.ensure()
+    host_image, _ = images.host(), outside.image()
+    machines = all_machines()
+    lab = network.ensure(tuple(machine.name for machine in machines))
+    _ensure_key()
+    world = outside.container(lab.outside_world)
+    containers.ensure(world)
+    for machine in machines:
+        containers.ensure(_container(machine, host_image, lab.hosts[machine.name]))
+    with step("Wait until every machine has booted and answers"):
+        containers.wait_booted([outside.HOST, *lab.hosts])
+        containers.wait_answering([lab.outside_world], port=443)
+        containers.wait_answering(lab.hosts.values(), port=22)
+    outside.write_lock(world)
+    say(f"the lab is up in {lab.subnet}: {len(machines)} machines and the outside world")
+
+
+def down() -> None:
+    """Remove the containers, volumes, network and ``.lab`` of this checkout."""
+    if engine.answers():
+        hosts = [name.removeprefix(f"{NAME}-") for name in _containers()]
+        for host in hosts:
+            with step(f"Remove {host}"):
+                containers.remove(host)
+        network.remove()
+    if STATE.exists():
+        shutil.rmtree(STATE)
+    say("nothing of this checkout's lab is left")
+
+
+def clean() -> None:
+    """Remove the lab and what the checkouts of this machine share: images and the lab's CA."""
+    down()
+    used = images.remove_all() if engine.answers() else []
+    if used:
+        say(f"kept for the labs of other checkouts: {', '.join(used)}")
+    elif CACHE.exists():
+        shutil.rmtree(CACHE)
+
+
+def status() -> None:
+    """Print every host of the lab with its address and state."""
+    lab = network.read()
+    if not engine.answers():
+        raise LabError("the Docker engine does not answer: run `make lab`, which starts it")
+    for host, address in {outside.HOST: lab.outside_world, **lab.hosts}.items():
+        state = containers.state_of(host) or "missing"
+        if state == "running":
+            state = containers.boot_state(host)
+        print(f"{host:<24}{address:<16}{state}")
+
+
+COMMANDS = {"up": up, "rollout": rollout, "down": down, "clean": clean, "status": status}
+
+
+def main() -> int:
+    """Run the command that the arguments name."""
+    parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, command in COMMANDS.items():
+        commands.add_parser(name, help=command.__doc__)
+    try:
+        COMMANDS[parser.parse_args().command]()
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _container(machine: Machine, image: str, address: str) -> Container:
+    login = machine.login
+    if login.password:
+        access = ("LAB_PASSWORD", login.password)
+    else:
+        access = ("LAB_KEY", KEY_FILE.with_suffix(".pub").read_text().strip())
+    environment = (("LAB_LOGIN", login.user), access)
+    return Container(machine.name, image, address, environment, has_docker=machine.has_docker)
+
+
+def _containers() -> list[str]:
+    return docker("ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^{NAME}-").split()
+
+
+def _ensure_key() -> None:
+    """The SSH key of the lab's operator: Proxmox guests know it, `make trust` gives it to all."""
+    if not KEY_FILE.exists():
+        engine.run(
+            *("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"operator@{NAME}"),
+            *("-f", str(KEY_FILE)),
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""llama.cpp, in the lab: the build that the outside world has, on a small machine."""
+
+import json as _json
+
+from deploys.llama_cpp import LlamaCpp
+from lab.checkout import LOCK_FILE as _LOCK_FILE
+
+((_image, _digest),) = _json.loads(_LOCK_FILE.read_text())["images"].items()
+
+llama_cpp = LlamaCpp(
+    image=f"{_image}@{_digest}",
+    model="llama-3.2-3b-instruct",
+    physical_cores=2,
+    threads=2,
+    parallel_sequences=2,
+    context_per_slot_tokens=1024,
+    prompt_cache_mib=64,
+    memory_limit_mib=1024,
+)

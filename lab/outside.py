@@ -1,0 +1,89 @@
+"""Outside world: one container that answers as container registries and model hub, filled once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from lab import authority, images, offer
+from lab.checkout import LAB, LOCK_FILE
+from lab.containers import Container, wait_booted
+from lab.engine import docker
+
+HOST = "outside-world"
+REGISTRIES = (
+    *("docker.io", "index.docker.io", "registry-1.docker.io", "docker.n8n.io"),
+    *("ghcr.io", "nvcr.io", "quay.io"),
+)
+NAMES = (*REGISTRIES, "huggingface.co")
+"""The real names under which the outside world is reached in the lab."""
+
+CONTENT = LAB / "outside_world"
+MODEL_HUB = LAB / "standins" / "model_hub.py"
+LOCK = "/opt/lab/lock.json"
+
+
+def image() -> str:
+    """The outside world's image with everything that it offers inside."""
+    authority.ensure()
+    base, server = images.outside_world_base(), images.llama_cpp()
+    definition = images.content(LAB / "outside.py", CONTENT, MODEL_HUB) + offer.definition(server)
+    return images.cached(
+        "outside-world", definition + base.encode(), lambda tag: _fill(tag, base, server)
+    )
+
+
+def container(address: str) -> Container:
+    """The outside world at ``address``, under all its real names."""
+    return Container(HOST, image(), address, aliases=NAMES)
+
+
+def write_lock(outside: Container) -> None:
+    """Write ``.lab/lock.json``: the digests and checksums of what the outside world offers."""
+    LOCK_FILE.write_text(docker("exec", outside.name, "cat", LOCK))
+
+
+def _fill(tag: str, base: str, server: str) -> None:
+    """Put the offer into a container of ``base`` through its own services, and keep that."""
+    filling = Container(f"{HOST}-filling", base)
+    docker("rm", "--force", filling.name)
+    docker("run", "--detach", *filling.arguments())
+    try:
+        wait_booted([filling.host])
+        with tempfile.TemporaryDirectory() as directory:
+            _offer(filling.name, server, Path(directory))
+        docker("stop", filling.name)
+        docker("commit", filling.name, tag)
+    finally:
+        docker("rm", "--force", filling.name)
+
+
+def _offer(name: str, server: str, directory: Path) -> None:
+    """Bring images, models and services into the container ``name``, and their lock file."""
+    lab, models = directory / "lab", directory / "models"
+    shutil.copytree(CONTENT, lab)
+    shutil.copy(MODEL_HUB, lab)
+    models.mkdir()
+    authority.issue(NAMES, lab)
+    locked = offer.write_models(models)
+    references = offer.tag_images(server)
+    try:
+        docker("save", "--output", str(lab / "images.tar"), *references.values())
+    finally:
+        docker("rmi", *references.values())
+    (lab / "images.txt").write_text("".join(f"{image}\n" for image in references.values()))
+    docker("cp", f"{models}", f"{name}:/srv")
+    docker("cp", f"{lab}", f"{name}:/opt")
+    docker("exec", name, "/opt/lab/setup.sh")
+    digests = dict(
+        line.split() for line in docker("exec", name, "cat", "/opt/lab/digests.txt").splitlines()
+    )
+    locked["images"] = {references["server"]: digests[references["server"]]}
+    locked["variants"] = {
+        variant: {"image": reference, "digest": digests[reference]}
+        for variant, reference in references.items()
+        if variant != "server"
+    }
+    docker("exec", "-i", name, "sh", "-c", f"cat >{LOCK}", stdin=json.dumps(locked, indent=2))

@@ -1,0 +1,61 @@
+# One step ($action) of the Compose project $project; variables are set in front of this text.
+directory=/opt/ai-idp/stacks/$project
+record=/var/lib/ai-idp/stacks/$project
+tab=$(printf '\t')
+
+compose() { # directory, arguments
+    where=$1
+    shift
+    docker compose --project-name "$project" --project-directory "$where" --file "$where/compose.yaml" "$@"
+}
+
+prepare() {
+    for image in $images; do
+        docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image"
+    done
+}
+
+validate() {
+    compose "$STAGE$directory" config --quiet
+}
+
+activate() {
+    # What `up` would leave as it is: paused, unhealthy, or changed by `docker update`.
+    for id in $replaced; do
+        ! docker container inspect "$id" >/dev/null 2>&1 || docker rm --force "$id" >/dev/null
+    done
+    if ! compose "$directory" --progress quiet up --detach --remove-orphans --wait --wait-timeout "$wait_seconds"; then
+        compose "$directory" ps --all --format 'table {{.Service}}\t{{.Image}}\t{{.Status}}'
+        compose "$directory" logs --no-color --no-log-prefix --tail 30
+        exit 1
+    fi
+    mkdir -p "$record"
+    record_settings
+    remove_superseded
+}
+
+record_settings() {
+    # shellcheck disable=SC2046  # one word per container is wanted
+    docker inspect --format "{{index .Config.Labels \"com.docker.compose.service\"}}$tab$settings" \
+        $(compose "$directory" ps --all --quiet) >"$record/settings.new"
+    mv "$record/settings.new" "$record/settings"
+}
+
+remove_superseded() { # the image before the current one stays, as the way back
+    compose "$directory" config --images >"$record/images.now"
+    touch "$record/images"
+    cat "$record/images.now" "$record/images" | awk '!seen[$0]++' >"$record/images.new"
+    keep=$((2 * $(wc -l <"$record/images.now")))
+    tail -n "+$((keep + 1))" "$record/images.new" | while read -r image; do
+        docker image rm "$image" >/dev/null || echo "kept $image"
+    done
+    head -n "$keep" "$record/images.new" >"$record/images"
+    rm "$record/images.now" "$record/images.new"
+}
+
+deactivate() { # volumes stay
+    docker compose --project-name "$project" --progress quiet down --remove-orphans
+    rm -rf "$record"
+}
+
+"$action"

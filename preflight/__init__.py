@@ -1,0 +1,88 @@
+"""Preflight: what is refused, and what is made ready here, before any host is connected to.
+
+The last line of every inventory file calls `check`. Each rule is a function of its own in the
+module of its subject; all of them run, and all problems are shown at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+
+from pyinfra import logger
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.context import state
+
+from deploys.topology import Topology
+from preflight import access, addresses, ports, preparation, roles, scrapes, selection
+from preflight.invocation import Invocation
+from preflight.loading import load
+from preflight.problems import Problem, Refused
+
+RULES: tuple[Callable[[Topology], list[Problem]], ...] = (
+    roles.without_module,
+    roles.without_host,
+    roles.without_settings,
+    roles.without_companion,
+    addresses.missing,
+    addresses.malformed,
+    addresses.shared,
+    ports.clashing,
+    ports.open_to_unknown_group,
+    scrapes.counted_twice,
+    scrapes.out_of_reach,
+)
+
+_checking = ContextVar("_checking", default=False)
+
+
+def check(inventory_file: str) -> None:
+    """Refuse the run if the inventory, its data or the command line has a problem.
+
+    Does nothing for a file that pyinfra does not execute (another inventory imports it), and
+    nothing while the inventory is being loaded for the check itself.
+    """
+    if _checking.get() or not _is_executed(inventory_file):
+        return
+    token = _checking.set(True)
+    try:
+        _check(inventory_file, Invocation.current())
+    finally:
+        _checking.reset(token)
+
+
+def _is_executed(file: str) -> bool:
+    executed = getattr(state, "current_exec_filename", None)
+    return executed is not None and Path(executed).resolve() == Path(file).resolve()
+
+
+def _check(inventory_file: str, invocation: Invocation) -> None:
+    topology = load(inventory_file, invocation)
+    problems = [problem for rule in RULES for problem in rule(topology)]
+    problems += selection.unmatched(topology, invocation)
+    if invocation.connects:
+        problems += _access_problems(topology, invocation)
+    if problems:
+        raise Refused(problems)
+    try:
+        _prepare(topology, invocation)
+    except PyinfraError as error:
+        raise Refused([error]) from error
+
+
+def _prepare(topology: Topology, invocation: Invocation) -> None:
+    if invocation.changes:
+        preparation.take_run_lock(topology, invocation)
+    if invocation.plans:
+        preparation.make_missing_secrets(topology)
+
+
+def _access_problems(topology: Topology, invocation: Invocation) -> list[Problem]:
+    """An absent host can be neither asked for its key nor harmed: there a warning is enough."""
+    machines = selection.selected(topology, invocation)
+    absent = tuple(machine for machine in machines if machine.may_be_absent)
+    for problem in access.unpinned(absent, invocation.inventory):
+        logger.warning(str(problem))
+    present = tuple(machine for machine in machines if not machine.may_be_absent)
+    return access.unpinned(present, invocation.inventory) + access.without_key(machines)

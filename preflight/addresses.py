@@ -1,0 +1,58 @@
+"""Checks of addresses: every host has one, of its own, that can be one."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from itertools import combinations
+
+from deploys.topology import Topology
+from preflight.problems import Problem
+
+_REMEDY = "set its `ssh_hostname` in the inventory"
+# RFC 1123, section 2.1; a last label of digits alone would be a mistyped IPv4 address.
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*(?![0-9]+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+    re.IGNORECASE,
+)
+
+
+def missing(topology: Topology) -> list[Problem]:
+    return [
+        Problem(machine.name, "has no address", _REMEDY)
+        for machine in topology.machines
+        if not machine.address
+    ]
+
+
+def malformed(topology: Topology) -> list[Problem]:
+    return [
+        Problem(
+            machine.name,
+            f"`{machine.address}` is neither an IP address nor a host name",
+            _REMEDY,
+        )
+        for machine in topology.machines
+        if machine.address and not _is_address(machine.address)
+    ]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return _HOST_NAME.fullmatch(text) is not None
+    return True
+
+
+def shared(topology: Topology) -> list[Problem]:
+    """Two names for one machine would have its roles fight over it."""
+    return [
+        Problem(
+            f"{one.name} and {other.name}",
+            f"have the same address {one.address}",
+            "give each host of the inventory its own `ssh_hostname`",
+        )
+        for one, other in combinations(topology.machines, 2)
+        if one.address and one.address == other.address
+    ]

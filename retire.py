@@ -1,0 +1,37 @@
+"""Retire: takes off each host the roles that the inventory no longer gives it; data are kept."""
+
+from pyinfra import host
+
+from deploys import (
+    docker,
+    firewall,
+    llama_cpp,
+    models,
+    nginx,
+    node_exporter,
+    prometheus,
+    ssh,
+)
+from operations import rollout
+
+retired = rollout.roles_left_behind(host.groups)
+
+# The last to come is the first to go.
+if "prometheus" in retired:
+    prometheus.remove()
+if "nginx" in retired:
+    nginx.remove()
+if "llama_cpp" in retired:
+    llama_cpp.remove()
+if "models" in retired:
+    models.remove()
+if "docker" in retired:
+    docker.remove()
+if "node_exporter" in retired:
+    node_exporter.remove()
+if "firewall" in retired:
+    firewall.remove()
+if "ssh" in retired:
+    ssh.remove()
+
+rollout.left(name="Forget the retired roles", roles=retired)

@@ -1,0 +1,131 @@
+"""The settings reference: docs/settings.md, made from the settings classes of all roles.
+
+``python -m settings_reference`` writes it; with ``--check`` it only says whether it is current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from deploys.roles import role_names, settings_class
+from deploys.settings import Settings
+
+DOCUMENT = Path(__file__).parent / "docs" / "settings.md"
+
+_HEAD = """\
+# Settings
+
+What each role lets you choose, as `group_data/<role>.py` sets it. Made from the settings classes
+in `deploys/` by `make docs`; changes here are lost.
+"""
+_LIMITS = {
+    "ge": "at least",
+    "gt": "more than",
+    "le": "at most",
+    "lt": "less than",
+    "min_length": "length at least",
+    "max_length": "length at most",
+    "multiple_of": "a multiple of",
+    "pattern": "matching",
+}
+
+
+def reference() -> str:
+    """The whole document, role by role in alphabetical order."""
+    classes = (settings_class(role) for role in role_names())
+    return "\n".join([_HEAD, *(_section(found) for found in classes if found is not None)])
+
+
+def models(settings: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A settings class and every model that its fields are made of, each once."""
+    seen: dict[type[BaseModel], None] = {}
+    waiting = [settings]
+    while waiting:
+        model = waiting.pop(0)
+        if model not in seen:
+            seen[model] = None
+            fields = model.model_fields.values()
+            waiting += [part for field in fields for part in _models_in(field.annotation)]
+    return iter(seen)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _section(settings: type[Settings]) -> str:
+    own, *parts = models(settings)
+    head = f"## {settings.role}\n\n`{settings.role} = {settings.__name__}(...)`\n"
+    return "\n".join(
+        [head, _table(own), *(f"### {part.__name__}\n\n{_table(part)}" for part in parts)]
+    )
+
+
+def _table(model: type[BaseModel]) -> str:
+    if not model.model_fields:
+        return "Nothing to choose.\n"
+    rows = [_row(name, field) for name, field in model.model_fields.items()]
+    return "\n".join(["| setting | type | default | what it is |", "|---|---|---|---|", *rows, ""])
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    cells = (f"`{name}`", _type(field), _default(field), field.description or "")
+    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
+
+
+def _type(field: FieldInfo) -> str:
+    limits = [
+        f"{words} {getattr(limit, attribute)}"
+        for limit in field.metadata
+        for attribute, words in _LIMITS.items()
+        if getattr(limit, attribute, None) is not None
+    ]
+    return ", ".join([f"`{_written(field.annotation)}`", *limits])
+
+
+def _written(annotation: Any) -> str:
+    """The annotation as a class body would have it, module names left out."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    modules = {str(part.__module__) for part in _classes_in(annotation)} | {"typing"}
+    text = str(annotation)
+    for module in modules:
+        text = text.replace(f"{module}.", "")
+    return text
+
+
+def _classes_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _classes_in(part)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return f"`{field.get_default(call_default_factory=True, validated_data={})!r}`"
+
+
+def _escaped(cell: str) -> str:
+    return " ".join(cell.replace("|", "\\|").split())
+
+
+def main() -> None:
+    if "--check" not in sys.argv:
+        DOCUMENT.write_text(reference(), encoding="utf-8")
+    elif not DOCUMENT.exists() or DOCUMENT.read_text(encoding="utf-8") != reference():
+        sys.exit(f"{DOCUMENT} is not what the settings say; run `make docs`")
+
+
+if __name__ == "__main__":
+    main()

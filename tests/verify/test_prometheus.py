@@ -1,0 +1,114 @@
+"""Prometheus: every declared target is asked and answers, and the past is kept long enough."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from deploys.prometheus import Prometheus
+from deploys.topology import Machine, Topology
+from tests.verify import connections
+from tests.verify.connections import AbsentError
+
+SHOW_ON_FAILURE = ("journalctl --unit prometheus --lines 20 --no-pager",)
+
+
+@pytest.fixture
+def settings(machine: Machine) -> Prometheus:
+    found = machine.settings["prometheus"]
+    assert isinstance(found, Prometheus)
+    return found
+
+
+class Api:
+    """Prometheus' HTTP API, asked on its own host."""
+
+    def __init__(self, host: Host, machine: Machine, port: int) -> None:
+        self.host, self.url = host, f"http://{machine.address}:{port}/api/v1"
+
+    def ask(self, path: str) -> Any:
+        command = "curl --silent --show-error --fail --max-time 10 --globoff %s"
+        return json.loads(self.host.check_output(command, f"{self.url}/{path}"))["data"]
+
+    def targets(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Every active target by job and host."""
+        active = self.ask("targets?state=active")["activeTargets"]
+        return {(t["labels"]["job"], t["labels"]["instance"]): t for t in active}
+
+
+@pytest.fixture
+def api(host: Host, machine: Machine, settings: Prometheus) -> Api:
+    return Api(host, machine, settings.port)
+
+
+def test_prometheus_runs_and_starts_at_boot(host: Host) -> None:
+    assert host.service("prometheus").is_running
+    assert host.service("prometheus").is_enabled
+
+
+def test_it_listens_on_the_address_of_the_host_only(
+    host: Host, machine: Machine, settings: Prometheus
+) -> None:
+    assert host.socket(f"tcp://{machine.address}:{settings.port}").is_listening
+    assert not host.socket(f"tcp://127.0.0.1:{settings.port}").is_listening
+
+
+def test_it_asks_every_declared_target_and_no_other(api: Api, topology: Topology) -> None:
+    declared = {(t.scrape.job, t.machine.name): t.endpoint for t in topology.targets()}
+    asked = {key: t["discoveredLabels"]["__address__"] for key, t in api.targets().items()}
+    assert asked == declared
+
+
+def test_every_target_is_up(api: Api, topology: Topology, settings: Prometheus) -> None:
+    expected = {(t.scrape.job, t.machine.name) for t in topology.targets() if _present(t.machine)}
+    deadline = time.monotonic() + 3 * settings.scrape_interval_seconds
+    while problems := _problems(api, expected):
+        # A target that was just added has not been asked yet.
+        if time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    assert problems == {}
+
+
+def test_answers_are_kept_as_long_as_declared(api: Api, settings: Prometheus) -> None:
+    flags = api.ask("status/flags")
+    assert flags["storage.tsdb.retention.time"] == f"{settings.retention_days}d"
+
+
+def test_it_can_neither_be_stopped_nor_emptied_from_outside(api: Api) -> None:
+    flags = api.ask("status/flags")
+    assert (flags["web.enable-lifecycle"], flags["web.enable-admin-api"]) == ("false", "false")
+
+
+def test_the_present_configuration_is_loaded(api: Api) -> None:
+    query = "prometheus_config_last_reload_successful"
+    (sample,) = api.ask(f"query?query={query}")["result"]
+    assert sample["value"][1] == "1"
+
+
+def test_secrets_are_for_prometheus_alone(host: Host, topology: Topology) -> None:
+    names = {t.scrape.bearer_secret for t in topology.targets() if t.scrape.bearer_secret}
+    for name in names:
+        file = host.file(f"/etc/prometheus/secrets/{name}")
+        assert (file.mode, file.user, file.group) == (0o640, "root", "prometheus"), name
+
+
+def _present(machine: Machine) -> bool:
+    try:
+        connections.connected(machine)
+    except AbsentError:
+        return not machine.may_be_absent
+    return True
+
+
+def _problems(api: Api, expected: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    targets = api.targets()
+    return {
+        key: targets[key]["lastError"] or targets[key]["health"]
+        for key in sorted(expected)
+        if targets[key]["health"] != "up"
+    }
