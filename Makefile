@@ -10,7 +10,7 @@ LIMITED := $(foreach name,$(LIMIT),--limit $(name))
 needs = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=...))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down lab-clean plan apply verify check test trust secret retire docs
+.PHONY: help setup lab lab-down lab-clean plan apply verify check test trust secret retire docs lock
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -49,14 +49,18 @@ test: check ## every check and every test, the lab included
 	$(MAKE) lab
 	$(PYTHON) -m pytest tests/lab
 
-trust: setup ## show a host's SSH key and pin it (HOST=, INVENTORY=)
-	$(call needs,HOST)$(PYTHON) -m trust $(HOST) --inventory $(INVENTORY)
+trust: setup ## pin a host's SSH key and make our account there (HOST=, LOGIN=)
+	$(call needs,HOST)$(PYTHON) -m trust $(HOST) --inventory $(INVENTORY) $(if $(LOGIN),--login $(LOGIN))
 
-secret: setup ## show a secret (NAME=, INVENTORY=)
-	$(call needs,NAME)$(PYTHON) -m secret_store $(NAME) --inventory $(INVENTORY)
+secret: setup ## show a secret (NAME=), or give it a new value (ROTATE=1)
+	$(call needs,NAME)$(PYTHON) -m secret_store $(NAME) $(if $(ROTATE),--rotate) --inventory $(INVENTORY)
 
 retire: setup ## remove roles that were taken off a host, and keep their data (LIMIT=)
 	$(PYINFRA) -y $(INVENTORY) retire.py $(LIMITED)
 
 docs: setup ## write docs/settings.md
 	$(PYTHON) -m settings_reference
+
+lock: setup ## pin requirements.in with hashes into requirements.txt
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate requirements.in --output-file requirements.txt

@@ -1,4 +1,4 @@
-"""The roll-out of the lab: trust, plan, apply, an empty second plan, verification, what now runs."""
+"""The roll-out of the lab: trust, plan, apply, an empty second plan, verification."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ FIRST = STATE / "first-rollout"
 
 def rollout() -> None:
     """Roll out, show that a second plan is empty, verify, and print what runs where."""
-    with step("Trust every host: pin its key, make the deploying account"):
-        with ThreadPoolExecutor(max_workers=3) as pool:
-            list(pool.map(_trust, first_logins()))
+    with (
+        step("Trust every host: pin its key, make the deploying account"),
+        ThreadPoolExecutor(max_workers=3) as pool,
+    ):
+        list(pool.map(_trust, first_logins()))
     if (FIRST / "after.json").exists():
         _apply()
     else:

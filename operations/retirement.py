@@ -40,7 +40,10 @@ def service_removed(service: str, units: Sequence[str] = ()) -> Generator[Pyinfr
     served = _known(found, units)
     changes.announce(
         host,
-        [*(Change("unit", "disable", unit) for unit in served), *entry_changes((), present, found, {})],
+        [
+            *(Change("unit", "disable", unit) for unit in served),
+            *entry_changes((), present, found, {}),
+        ],
     )
     steps = Steps(
         # Before the files go: systemd cannot disable a unit whose file it no longer finds.

@@ -6,9 +6,10 @@ import http.client
 import json
 import socket
 import ssl
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -56,24 +57,42 @@ class Connection(http.client.HTTPSConnection):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """An answer, in the pieces in which it arrived."""
+
+    status: int
+    headers: Message
+    pieces: tuple[bytes, ...]
+
+    @property
+    def text(self) -> str:
+        return b"".join(self.pieces).decode()
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
 class Gateway:
     """The gateway as a client on the control machine uses it."""
 
     address: str
     name: str
     trust: ssl.SSLContext
-    key: str
+    key: str = field(default="", repr=False)
 
     def ask(
         self, path: str, body: Any = None, key: str | None = None, host: str | None = None
-    ) -> http.client.HTTPResponse:
+    ) -> Answer:
         headers = {"Host": host or self.name}
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
-        connection = Connection(self.address, self.name, self.trust)
         method, content = ("GET", None) if body is None else ("POST", json.dumps(body))
-        connection.request(method, path, content, headers)
-        return connection.getresponse()
+        with closing(Connection(self.address, self.name, self.trust)) as connection:
+            connection.request(method, path, content, headers)
+            answer = connection.getresponse()
+            pieces = tuple(iter(answer.read1, b""))
+            return Answer(answer.status, answer.headers, pieces)
 
 
 @pytest.fixture
@@ -99,7 +118,7 @@ def test_nginx_runs_and_starts_at_boot(host: Host) -> None:
 
 
 def test_the_workers_serve_the_configuration_on_disk(host: Host, gateway: Gateway) -> None:
-    revision = json.load(gateway.ask("/health"))["revision"]
+    revision = gateway.ask("/health").json()["revision"]
     assert f"default {revision};" in host.file("/etc/nginx/revision.conf").content_string
 
 
@@ -109,20 +128,20 @@ def test_the_key_of_the_certificate_is_for_root_alone(host: Host) -> None:
 
 
 def test_plain_http_is_redirected(machine: Machine, gateway: Gateway) -> None:
-    connection = http.client.HTTPConnection(machine.address, HTTP, timeout=ANSWER_SECONDS)
-    connection.request("GET", "/llama/v1/models?a=b", headers={"Host": gateway.name})
-    answer = connection.getresponse()
+    plain = http.client.HTTPConnection(machine.address, HTTP, timeout=ANSWER_SECONDS)
+    with closing(plain) as connection:
+        connection.request("GET", "/llama/v1/models?a=b", headers={"Host": gateway.name})
+        answer = connection.getresponse()
     assert answer.status == 301
     assert answer.headers["Location"] == f"https://{gateway.name}/llama/v1/models?a=b"
     assert "Strict-Transport-Security" not in answer.headers
-    connection.close()
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_tls_is_spoken_in_both_present_versions(gateway: Gateway, version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context(cadata=_trusted(gateway.trust))
     context.minimum_version = context.maximum_version = version
-    assert Gateway(gateway.address, gateway.name, context, "").ask("/health").status == 200
+    assert Gateway(gateway.address, gateway.name, context).ask("/health").status == 200
 
 
 def test_older_tls_is_refused(host: Host) -> None:
@@ -136,7 +155,7 @@ def test_every_name_and_the_address_have_a_trusted_certificate(
     machine: Machine, trust: ssl.SSLContext
 ) -> None:
     for name in [*host_names(machine), machine.address]:
-        assert Gateway(machine.address, name, trust, "").ask("/health").status == 200, name
+        assert Gateway(machine.address, name, trust).ask("/health").status == 200, name
 
 
 def test_another_host_name_is_refused(gateway: Gateway) -> None:
@@ -165,13 +184,13 @@ def test_a_completion_with_a_wrong_key_is_refused(gateway: Gateway) -> None:
 
 
 def test_the_model_server_is_healthy_behind_the_gateway(gateway: Gateway) -> None:
-    assert json.load(gateway.ask("/llama/health")) == {"status": "ok"}
+    assert gateway.ask("/llama/health").json() == {"status": "ok"}
 
 
 def test_a_completion_answers(gateway: Gateway) -> None:
     answer = gateway.ask("/llama/v1/chat/completions", chat("hello"), key=gateway.key)
     assert answer.status == 200
-    assert json.load(answer)["usage"]["completion_tokens"] > 0
+    assert answer.json()["usage"]["completion_tokens"] > 0
 
 
 def test_a_streamed_completion_arrives_token_by_token(gateway: Gateway) -> None:
@@ -179,22 +198,20 @@ def test_a_streamed_completion_arrives_token_by_token(gateway: Gateway) -> None:
     answer = gateway.ask("/llama/v1/chat/completions", body, key=gateway.key)
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/event-stream")
-    arrivals = list(_arrivals(answer))
-    texts = "".join(text for _, text in arrivals)
-    events = texts.count("data: ")
-    assert texts.rstrip().endswith("data: [DONE]")
+    events = answer.text.count("data: ")
+    assert answer.text.rstrip().endswith("data: [DONE]")
     assert events > 100
-    # A buffering proxy hands over whole buffers: a few pieces, however many events.
-    assert len(arrivals) > events / 4
-    assert arrivals[0][0] < arrivals[-1][0]
+    # Whoever waits for full buffers, or for the end, hands over a few pieces only.
+    assert len(answer.pieces) > events / 2
 
 
 def test_keys_do_not_reach_the_access_log(host: Host, gateway: Gateway) -> None:
     path = f"/llama/v1/models?api_key={gateway.key}"
     assert gateway.ask(path, key=gateway.key).status == 200
-    assert host.run("grep -c /llama/v1/models /var/log/nginx/access.log").rc == 0
-    # Over standard input, so that the key is in no process list.
-    assert gateway.key not in host.file("/var/log/nginx/access.log").content_string
+    # Searched here: as an argument of grep the key would be in the host's process list.
+    log = host.file("/var/log/nginx/access.log").content_string
+    assert "/llama/v1/models" in log
+    assert gateway.key not in log
 
 
 def test_the_model_answers_nobody_but_the_gateway(
@@ -221,11 +238,6 @@ def _strangers(topology: Topology, allowed: set[str]) -> list[Machine]:
 
 def _answers(host: Host, url: str) -> bool:
     return bool(host.run(f"curl --silent --max-time 3 --output /dev/null {url}").rc == 0)
-
-
-def _arrivals(answer: http.client.HTTPResponse) -> Iterator[tuple[float, str]]:
-    while piece := answer.read1():
-        yield time.monotonic(), piece.decode()
 
 
 def _trusted(trust: ssl.SSLContext) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -57,21 +58,28 @@ def test_it_listens_on_the_address_of_the_host_only(
     assert not host.socket(f"tcp://127.0.0.1:{settings.port}").is_listening
 
 
-def test_it_asks_every_declared_target_and_no_other(api: Api, topology: Topology) -> None:
+def test_it_asks_every_declared_target_and_no_other(
+    api: Api, topology: Topology, settings: Prometheus
+) -> None:
     declared = {(t.scrape.job, t.machine.name): t.endpoint for t in topology.targets()}
-    asked = {key: t["discoveredLabels"]["__address__"] for key, t in api.targets().items()}
-    assert asked == declared
+
+    def asked() -> dict[tuple[str, str], str]:
+        return {key: t["discoveredLabels"]["__address__"] for key, t in api.targets().items()}
+
+    assert _settled(asked, declared, settings) == declared
 
 
 def test_every_target_is_up(api: Api, topology: Topology, settings: Prometheus) -> None:
-    expected = {(t.scrape.job, t.machine.name) for t in topology.targets() if _present(t.machine)}
-    deadline = time.monotonic() + 3 * settings.scrape_interval_seconds
-    while problems := _problems(api, expected):
-        # A target that was just added has not been asked yet.
-        if time.monotonic() > deadline:
-            break
-        time.sleep(1)
-    assert problems == {}
+    present = [(t.scrape.job, t.machine.name) for t in topology.targets() if _present(t.machine)]
+
+    def state() -> dict[tuple[str, str], str]:
+        targets = api.targets()
+        unknown = {"health": "unknown", "lastError": "not asked yet"}
+        asked = {key: targets.get(key, unknown) for key in present}
+        return {key: target["lastError"] or target["health"] for key, target in asked.items()}
+
+    expected = dict.fromkeys(present, "up")
+    assert _settled(state, expected, settings) == expected
 
 
 def test_answers_are_kept_as_long_as_declared(api: Api, settings: Prometheus) -> None:
@@ -105,10 +113,12 @@ def _present(machine: Machine) -> bool:
     return True
 
 
-def _problems(api: Api, expected: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    targets = api.targets()
-    return {
-        key: targets[key]["lastError"] or targets[key]["health"]
-        for key in sorted(expected)
-        if targets[key]["health"] != "up"
-    }
+def _settled(observe: Callable[[], Any], expected: Any, settings: Prometheus) -> Any:
+    """What is observed once it is as expected, or when a change should long have shown.
+
+    After a restart targets appear within 5 s, and each is asked within one interval.
+    """
+    deadline = time.monotonic() + 5 + 2 * settings.scrape_interval_seconds
+    while (observed := observe()) != expected and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return observed
