@@ -34,13 +34,17 @@ def authority(
     key: ec.EllipticCurvePrivateKey, domain: str, networks: Iterable[Network], now: datetime
 ) -> x509.Certificate:
     """A self-signed CA, believed within `domain` and `networks` only (RFC 5280 4.2.1.10)."""
-    subject = _subject(f"{domain} internal CA")
     permitted = [x509.DNSName(domain), *map(x509.IPAddress, networks)]
-    builder = _builder(subject, subject, key, now, now + CA_VALIDITY)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = _root(key, f"{domain} internal CA", now)
     builder = builder.add_extension(x509.NameConstraints(permitted, None), critical=True)
-    builder = builder.add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
     return builder.sign(key, hashes.SHA256())
+
+
+def unconstrained_authority(
+    key: ec.EllipticCurvePrivateKey, common_name: str, now: datetime
+) -> x509.Certificate:
+    """A self-signed CA that is believed for any name: only where nobody's browser trusts it."""
+    return _root(key, common_name, now).sign(key, hashes.SHA256())
 
 
 def leaf(
@@ -92,6 +96,15 @@ def is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def _root(
+    key: ec.EllipticCurvePrivateKey, common_name: str, now: datetime
+) -> x509.CertificateBuilder:
+    subject = _subject(common_name)
+    builder = _builder(subject, subject, key, now, now + CA_VALIDITY)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    return builder.add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
 
 
 def _subject(common_name: str) -> x509.Name:

@@ -85,7 +85,7 @@ def install() -> None:
                 "prometheus/steps/probe.sh.j2", endpoint=endpoint(settings, machine)
             ).decode(),
             # The first start after a long silence replays the write-ahead log.
-            probe_seconds=120,
+            probe_seconds=60,
         ),
     )
 
