@@ -4,10 +4,15 @@ A role is a list of host names here, a module in ``deploys/`` and a file in ``gr
 """
 
 import preflight
+from deploys.declarations import EVERYONE as _EVERYONE
+from deploys.declarations import Port as _Port
+from deploys.firewall import Firewall as _Firewall
+
+_proxmox = _Firewall(unmanaged=(_Port(8006, "Proxmox VE's web interface", (_EVERYONE,)),))
 
 all = [
     ("schlimers-server", {"ssh_hostname": "192.168.1.10"}),
-    ("xps15", {"ssh_hostname": "192.168.1.20"}),
+    ("xps15", {"ssh_hostname": "192.168.1.20", "firewall": _proxmox}),
     ("sclimers-gateway", {"ssh_hostname": "192.168.1.21"}),
     ("sclimers-observation", {"ssh_hostname": "192.168.1.22"}),
     ("sclimers-grafana", {"ssh_hostname": "192.168.1.23"}),

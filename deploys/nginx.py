@@ -26,13 +26,14 @@ from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
 from facts.packages import PackagesState
-from operations import packages, service
-from operations.entries import File
+from operations import packages, retirement, service
+from operations.entries import Directory, File
 from operations.transaction import Steps
 
 HTTP, HTTPS = 80, 443
 PACKAGES = ("nginx", "curl")
 DIRECTORY = "/etc/nginx"
+DIRECTORIES = (Directory(f"{DIRECTORY}/routes"), Directory(f"{DIRECTORY}/tls", mode="0700"))
 FIRST_WITH_HTTP2_DIRECTIVE = (1, 25, 1)
 
 
@@ -72,11 +73,12 @@ def install() -> None:
     authority = certificates.for_data(host.data)
     leaf = authority.leaf("nginx", names, [machine.address])
     packages.installed(name="Install the package", packages=PACKAGES)
-    entries = configuration(settings, machine, routes(topology), nginx_version())
+    files = configuration(settings, machine, routes(topology), nginx_version())
+    files += tls_files(leaf, authority.certificate())
     service.deployed(
         name="Deploy the configuration",
         service="nginx",
-        entries=with_revision([*entries, *tls_files(leaf, authority.certificate())]),
+        entries=[*DIRECTORIES, *with_revision(files)],
         units=["nginx"],
         on_change="reload",
         steps=Steps(
@@ -90,12 +92,7 @@ def install() -> None:
 @deploy("Remove NGINX")
 def remove() -> None:
     """Take the gateway off the host; its logs stay."""
-    service.deployed(
-        name="Stop it and remove the configuration",
-        service="nginx",
-        entries=[],
-        steps=Steps(activate="systemctl disable --quiet --now nginx\n"),
-    )
+    retirement.service_removed(name="Remove the configuration", service="nginx", units=["nginx"])
     packages.removed(name="Remove the package", packages=["nginx"])
 
 

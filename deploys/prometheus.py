@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
@@ -20,8 +21,8 @@ from deploys.declarations import Port, Scrape
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Target, Topology
-from operations import packages, service
-from operations.entries import File
+from operations import packages, retirement, service
+from operations.entries import Directory, Entry, File
 from operations.transaction import Steps
 from secret_store import SecretStore
 
@@ -93,11 +94,8 @@ def install() -> None:
 @deploy("Remove Prometheus")
 def remove() -> None:
     """Take Prometheus off the host; what it remembers stays."""
-    service.deployed(
-        name="Stop it and remove the configuration",
-        service="prometheus",
-        entries=[],
-        steps=Steps(activate="systemctl disable --quiet --now prometheus\n"),
+    retirement.service_removed(
+        name="Remove the configuration", service="prometheus", units=["prometheus"]
     )
     packages.removed(name="Remove the package", packages=["prometheus"])
 
@@ -135,10 +133,10 @@ def configuration(settings: Prometheus, machine: Machine, jobs: Sequence[Job]) -
     ]
 
 
-def credentials(jobs: Iterable[Job], store: SecretStore) -> list[File]:
+def credentials(jobs: Iterable[Job], store: SecretStore) -> list[Entry]:
     """A file for each secret that a job presents, readable by Prometheus alone."""
     needed = {job.bearer_secret: job.credentials_file for job in jobs if job.bearer_secret}
-    return [
+    files = [
         File(
             f"{DIRECTORY}/{path}",
             store.get(name).get_secret_value().encode(),
@@ -148,3 +146,10 @@ def credentials(jobs: Iterable[Job], store: SecretStore) -> list[File]:
         )
         for name, path in needed.items()
     ]
+    # A secret's name may have parts: secrets/llama_cpp/api-key lies two directories deep.
+    folders = {str(parent) for path in needed.values() if path for parent in Path(path).parents}
+    directories = [
+        Directory(f"{DIRECTORY}/{folder}", mode="0750", group="prometheus")
+        for folder in sorted(folders - {"."})
+    ]
+    return [*directories, *files]

@@ -78,8 +78,11 @@ class Target:
 
     @property
     def endpoint(self) -> str:
-        """``address:port``, as Prometheus writes it."""
-        return f"{self.machine.address}:{self.scrape.port}"
+        """``address:port``, as Prometheus writes it (an IPv6 address in brackets)."""
+        address = self.machine.address
+        return (
+            f"[{address}]:{self.scrape.port}" if ":" in address else f"{address}:{self.scrape.port}"
+        )
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from itertools import combinations
 
 from deploys.topology import Topology
 from preflight.problems import Problem
 
 _REMEDY = "set its `ssh_hostname` in the inventory"
-# RFC 1123, section 2.1; a last label of digits alone would be a mistyped IPv4 address.
-_HOST_NAME = re.compile(
-    r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*(?![0-9]+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
-    re.IGNORECASE,
-)
 
 
 def missing(topology: Topology) -> list[Problem]:
@@ -29,7 +23,8 @@ def malformed(topology: Topology) -> list[Problem]:
     return [
         Problem(
             machine.name,
-            f"`{machine.address}` is neither an IP address nor a host name",
+            f"`{machine.address}` is not an IP address; /etc/hosts, the firewall and what listens "
+            "on one address need it",
             _REMEDY,
         )
         for machine in topology.machines
@@ -41,7 +36,7 @@ def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        return _HOST_NAME.fullmatch(text) is not None
+        return False
     return True
 
 

@@ -106,7 +106,6 @@ KEPT: dict[str, tuple[Rule, Topology]] = {
     "an address": (addresses.missing, topology(machine())),
     "an IPv4 address": (addresses.malformed, topology(machine())),
     "an IPv6 address": (addresses.malformed, topology(machine(address="2001:db8::1"))),
-    "a host name": (addresses.malformed, topology(machine(address="jetson.home.arpa"))),
     "two addresses": (
         addresses.shared,
         topology(machine(), machine(name="two", address="192.0.2.2")),
@@ -159,14 +158,14 @@ BROKEN: dict[str, tuple[Rule, Topology, str]] = {
     "a mistyped address": (
         addresses.malformed,
         topology(machine(address="192.168.1.256")),
-        "one: `192.168.1.256` is neither an IP address nor a host name; "
-        "set its `ssh_hostname` in the inventory",
+        "one: `192.168.1.256` is not an IP address; /etc/hosts, the firewall and what listens "
+        "on one address need it; set its `ssh_hostname` in the inventory",
     ),
-    "an address with a blank": (
+    "a host name": (
         addresses.malformed,
-        topology(machine(address="my host")),
-        "one: `my host` is neither an IP address nor a host name; "
-        "set its `ssh_hostname` in the inventory",
+        topology(machine(address="jetson.home.arpa")),
+        "one: `jetson.home.arpa` is not an IP address; /etc/hosts, the firewall and what listens "
+        "on one address need it; set its `ssh_hostname` in the inventory",
     ),
     "one address for two hosts": (
         addresses.shared,

@@ -12,6 +12,7 @@ from pyinfra.api.exceptions import DeployError
 from deploys.declarations import Port, Scrape
 from deploys.prometheus import Prometheus, configuration, credentials, scrape_jobs
 from deploys.topology import Machine, Target
+from operations.entries import Directory, File
 from secret_store import SecretStore
 
 
@@ -118,7 +119,12 @@ def test_two_ways_of_asking_under_one_name_are_refused(other: Scrape) -> None:
 def test_a_secret_lies_in_a_file_for_prometheus_alone(tmp_path: Path) -> None:
     store = SecretStore(tmp_path / "secrets", tmp_path / "identity.txt")
     store.ensure(["model/api-key"])
-    (file,) = credentials(scrape_jobs(TARGETS), store)
+    *directories, file = credentials(scrape_jobs(TARGETS), store)
+    assert isinstance(file, File)
     assert file.path == "/etc/prometheus/secrets/model/api-key"
     assert (file.mode, file.owner, file.group, file.secret) == ("0640", "root", "prometheus", True)
     assert file.content.decode() == store.get("model/api-key").get_secret_value()
+    assert directories == [
+        Directory(f"/etc/prometheus/{name}", mode="0750", group="prometheus")
+        for name in ("secrets", "secrets/model")
+    ]

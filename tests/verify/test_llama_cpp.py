@@ -35,7 +35,7 @@ class Server:
 
     def ask(self, path: str, body: Any = None, key: bool = True) -> tuple[int, str]:
         """Status and body of an answer; the key travels over standard input, not in argv."""
-        header = f"printf 'header = \"Authorization: Bearer %s\"\\n' \"$(cat {KEY_FILE})\""
+        header = f'printf \'header = "Authorization: Bearer %s"\\n\' "$(cat {KEY_FILE})"'
         command = f"{header if key else 'true'} | curl -sS --config - -w '\\n%{{http_code}}'"
         if body is not None:
             command += f" -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
@@ -122,9 +122,7 @@ def test_it_writes_nowhere_but_into_its_own_memory(container: Any) -> None:
     assert not [mount["Destination"] for mount in container["Mounts"] if mount["RW"]]
 
 
-def test_it_takes_no_more_of_the_host_than_it_was_given(
-    container: Any, settings: LlamaCpp
-) -> None:
+def test_it_takes_no_more_of_the_host_than_it_was_given(container: Any, settings: LlamaCpp) -> None:
     limits = container["HostConfig"]
     assert limits["Memory"] == limits["MemorySwap"] == settings.memory_limit_mib * 1024 * 1024
     assert limits["PidsLimit"] > 0
