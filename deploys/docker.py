@@ -93,7 +93,7 @@ def install() -> None:
         # pyinfra has failed this host already; nothing is planned from what was not read.
         return
     packages.installed(
-        name="Install the engine and Compose", packages=[*package_names(linux), *TOOLS]
+        name="Install the engine and Compose", packages=[*package_names(host.name, linux), *TOOLS]
     )
     service.deployed(
         name="Deploy the configuration",
@@ -115,16 +115,16 @@ def remove() -> None:
     if linux is None:
         return
     retirement.service_removed(name="Remove the configuration", service="docker", units=UNITS)
-    packages.removed(name="Remove the engine and Compose", packages=package_names(linux))
+    packages.removed(name="Remove the engine and Compose", packages=package_names(host.name, linux))
 
 
-def package_names(linux: Linux) -> tuple[str, ...]:
+def package_names(machine: str, linux: Linux) -> tuple[str, ...]:
     """What to install on `linux`; DeployError where it has no Compose plugin."""
     first, names = PACKAGES.get(linux.name, ("", ()))
     if not names or _number(linux.version) < _number(first):
         known = ", ".join(f"{name} {version}" for name, (version, _) in PACKAGES.items())
         raise DeployError(
-            f"{host.name} runs {linux.name} {linux.version or 'of no version'}, whose packages "
+            f"{machine} runs {linux.name} {linux.version or 'of no version'}, whose packages "
             f"have no Docker with Compose plugin; install {known} or newer"
         )
     return names

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import DeployError
+from pyinfra.operations import files
 
 from deploys.rendering import render
 from deploys.settings import Settings
@@ -157,6 +158,7 @@ def install() -> None:
 def remove() -> None:
     """Take the client off; the models stay."""
     retirement.service_removed(name="Remove the client of the hub", service="models")
+    files.directory(name="Remove what it was made of", path=CLIENT, present=False)
 
 
 def client_environment(settings: Models) -> dict[str, str]:

@@ -12,12 +12,13 @@ from pyinfra import host
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 
+import changes
 from changes import Change
 from facts.compose import SETTINGS, ComposeState, Container, Containers
 from facts.service import State
 from operations.entries import Entry, File
-from operations.service import UNREADABLE, differs, land, read_state
-from operations.transaction import Steps
+from operations.service import UNREADABLE, differs, entry_changes, land, read_state
+from operations.transaction import STATE, Steps, Transaction
 
 STACKS = "/opt/ai-idp/stacks"
 SCRIPT = Path(__file__).with_name("compose.sh")
@@ -82,8 +83,15 @@ def removed(project: str) -> Generator[PyinfraCommand]:
     if found is None or containers is None:
         yield StringCommand(UNREADABLE)
         return
+    present = sorted(set(found.manifest) & set(found.found), reverse=True)
     others = container_changes(project, {}, "", containers)
-    yield from land(project, [], [], Steps(activate=_step("deactivate", project)), found, others)
+    if not others and not found.manifest:
+        return
+    changes.announce(host, [*others, *entry_changes((), present, found, {})])
+    # Before the files go, and without them: Compose finds a project by the labels of its parts.
+    steps = Steps(prepare=_step("deactivate", project))
+    yield from Transaction(project, (), (), present, units=(), steps=steps).commands()
+    yield StringCommand("rm", "-rf", f"{STATE}/{project}")
 
 
 def container_changes(

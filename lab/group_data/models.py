@@ -2,13 +2,15 @@
 
 import json as _json
 
-from deploys.models import Models
+from deploys.models import Model, Models
 from group_data.models import models as _models
 from lab.checkout import LOCK_FILE as _LOCK_FILE
 
 _locked = _json.loads(_LOCK_FILE.read_text())["models"]
 
 models = Models(
-    catalogue=tuple(_model.model_copy(update=_locked[_model.file]) for _model in _models.catalogue),
+    catalogue=tuple(
+        Model(**{**_model.model_dump(), **_locked[_model.file]}) for _model in _models.catalogue
+    ),
     reserve_gib=0,
 )

@@ -17,10 +17,23 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 WRONG = "0" * 64
 
 
-def read(root: Path, file: str = "m.gguf") -> dict[str, ModelFile]:
-    command = ModelState().command(root=str(root))
-    request = state_request({"small": file})
-    run = subprocess.run(["sh", "-c", command], input=request, capture_output=True, text=True)
+def execute(root: Path) -> subprocess.CompletedProcess[str]:
+    """Run the fact's command where no engine runs, whatever this machine has."""
+    stopped = root / "bin" / "systemctl"
+    stopped.parent.mkdir(exist_ok=True)
+    stopped.write_text("#!/bin/sh\nexit 3\n")
+    stopped.chmod(0o755)
+    return subprocess.run(
+        ["sh", "-c", ModelState().command(root=str(root))],
+        input=state_request({"small": "m.gguf"}),
+        env={**os.environ, "PATH": f"{stopped.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def read(root: Path) -> dict[str, ModelFile]:
+    run = execute(root)
     assert run.returncode == 0, run.stderr
     return ModelState().process(run.stdout.splitlines())
 
@@ -66,10 +79,7 @@ def test_a_model_that_was_written_to_is_read_again(tmp_path: Path, model: Path) 
 def test_what_is_no_file_is_unreadable(tmp_path: Path, model: Path) -> None:
     model.unlink()
     model.mkdir()
-    command = ModelState().command(root=str(tmp_path))
-    run = subprocess.run(
-        ["sh", "-c", command], input="small\tm.gguf\n", capture_output=True, text=True
-    )
+    run = execute(tmp_path)
     assert run.returncode == 3
     assert run.stderr == f"unreadable: {model} is not a regular file\n"
 

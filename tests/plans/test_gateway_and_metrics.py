@@ -50,8 +50,8 @@ def roll_out(install: Callable[[], object], answers: dict[str, Any], data: dict[
 def kinds(outcome: Run) -> list[str]:
     """The commands that change something, by kind."""
     marks = {
-        "action=install": "install packages",
-        "action=remove": "remove packages",
+        "action=install\npackages=": "install packages",
+        "action=remove\npackages=": "remove packages",
         "tar -xzf": "upload",
         "transaction.sh start": "start",
     }

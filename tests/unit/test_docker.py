@@ -8,20 +8,8 @@ import pytest
 from pydantic import ValidationError
 from pyinfra.api.exceptions import DeployError
 
-from deploys import docker
-from deploys.docker import Docker
+from deploys.docker import Docker, package_names
 from facts.distribution import Linux
-
-
-class Named:
-    """Stands where pyinfra has its host: only the name is read."""
-
-    name = "jetson"
-
-
-@pytest.fixture(autouse=True)
-def host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "host", Named())
 
 
 def test_log_options_are_strings_as_dockerd_wants_them() -> None:
@@ -53,7 +41,7 @@ def test_a_pool_smaller_than_one_network_is_refused() -> None:
     ],
 )
 def test_packages_are_those_of_the_distribution(linux: Linux, names: tuple[str, ...]) -> None:
-    assert docker.package_names(linux) == names
+    assert package_names("jetson", linux) == names
 
 
 @pytest.mark.parametrize(
@@ -68,7 +56,7 @@ def test_packages_are_those_of_the_distribution(linux: Linux, names: tuple[str, 
 )
 def test_a_distribution_without_the_plugin_is_refused(linux: Linux, said: str) -> None:
     with pytest.raises(DeployError) as refused:
-        docker.package_names(linux)
+        package_names("jetson", linux)
     assert str(refused.value) == (
         f"jetson runs {said}, whose packages have no Docker with Compose plugin; "
         "install debian 13, ubuntu 22.04 or newer"

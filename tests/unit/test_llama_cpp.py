@@ -16,9 +16,16 @@ DIGEST = f"sha256:{'d' * 64}"
 IMAGE = f"ghcr.io/ggml-org/llama.cpp:server-b11223@{DIGEST}"
 GOOD: dict[str, Any] = {"image": IMAGE, "model": "small", "physical_cores": 12, "threads": 12}
 MODEL = Model(
-    **{"name": "small", "repository": "owner/Small", "revision": "a" * 40, "file": "small.gguf"},
-    **{"bytes": 10, "sha256": "b" * 64, "licence": "mit"},
-    **{"layers": 1, "kv_heads": 1, "head_dimension": 64},
+    name="small",
+    repository="owner/Small",
+    revision="a" * 40,
+    file="small.gguf",
+    bytes=10,
+    sha256="b" * 64,
+    licence="mit",
+    layers=1,
+    kv_heads=1,
+    head_dimension=64,
 )
 NOT_PINNED = (
     "may become another program tomorrow; pin a build and its digest: "

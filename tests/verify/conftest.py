@@ -48,14 +48,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # The default stands for a run from the root, which learns of this file too late for options.
-    inventory = config.getoption("--inventory", default=None)
-    config.stash[VERIFIED] = _verified(inventory, config.getoption("--limit", default=[]))
+    # A run of all tests comes by here too, and verifies nothing: that needs somebody's hosts.
+    inventory = config.option.inventory
+    named = inventory is not None or _is_named(config)
+    config.stash[VERIFIED] = _verified(inventory, config.option.limit) if named else None
 
 
-def _verified(inventory: Path | None, limit: list[str]) -> Verified | None:
+def _is_named(config: pytest.Config) -> bool:
+    names = (argument.partition("::")[0] for argument in config.args)
+    paths = (config.invocation_params.dir / name for name in names)
+    return any(path.resolve().is_relative_to(Path(__file__).parent) for path in paths)
+
+
+def _verified(inventory: Path | None, limit: list[str]) -> Verified:
     if inventory is None:
-        return None
+        raise pytest.UsageError("tests/verify asks real hosts; name them: --inventory inventory.py")
     try:
         topology = machines.topology(inventory)
         return Verified(topology, machines.selected(topology, limit))

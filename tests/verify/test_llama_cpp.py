@@ -1,4 +1,4 @@
-"""llama.cpp: it completes a prompt for whoever has the key, and its container can do little else."""
+"""llama.cpp: it completes a prompt for whoever has the key, and can do little else."""
 
 from __future__ import annotations
 

@@ -193,16 +193,28 @@ def test_a_completion_answers(gateway: Gateway) -> None:
     assert answer.json()["usage"]["completion_tokens"] > 0
 
 
-def test_a_streamed_completion_arrives_token_by_token(gateway: Gateway) -> None:
-    body = chat("hello", stream=True, max_tokens=256, ignore_eos=True)
-    answer = gateway.ask("/llama/v1/chat/completions", body, key=gateway.key)
+def streamed(gateway: Gateway) -> Answer:
+    body = chat("hello", stream=True, max_tokens=512, ignore_eos=True)
+    return gateway.ask("/llama/v1/chat/completions", body, key=gateway.key)
+
+
+def alone(answer: Answer) -> int:
+    """How many events came by themselves, in a piece that held nothing else."""
+    return sum(piece.count(b"data: ") == 1 for piece in answer.pieces[:-1])
+
+
+def test_a_streamed_completion_ends_with_its_mark(gateway: Gateway) -> None:
+    answer = streamed(gateway)
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/event-stream")
-    events = answer.text.count("data: ")
     assert answer.text.rstrip().endswith("data: [DONE]")
-    assert events > 100
-    # Whoever waits for full buffers, or for the end, hands over a few pieces only.
-    assert len(answer.pieces) > events / 2
+
+
+def test_a_streamed_completion_arrives_token_by_token(gateway: Gateway) -> None:
+    # Whoever waits for full buffers, or for the end, never hands over one event of 200 bytes. A
+    # tiny model makes a token in 0.1 ms: on a busy machine many of them share a packet.
+    attempts = (streamed(gateway) for _ in range(20))
+    assert any(alone(answer) >= 5 for answer in attempts)
 
 
 def test_keys_do_not_reach_the_access_log(host: Host, gateway: Gateway) -> None:

@@ -1,0 +1,147 @@
+"""`compose.stack`: what a plan says of containers, and which commands that leads to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from changes import Change
+from facts.compose import Container, Containers
+from operations import compose
+from operations.compose import container_changes
+from operations.entries import Entry, File
+from tests.fake_host import Run, run
+
+IMAGE = f"ghcr.io/x/y:1@sha256:{'d' * 64}"
+DEFINITION = File("/opt/ai-idp/stacks/demo/compose.yaml", b"name: demo\n")
+GOOD = Container("web", "c1", IMAGE, "running", "healthy", "h1", "Memory=1 PidsLimit=2")
+RECORDED = {"web": GOOD.settings}
+
+DRIFT = {
+    "image": (replace(GOOD, image="ghcr.io/x/y:1"), "recreate", f"+ image {IMAGE}\n"),
+    "definition": (replace(GOOD, hash="h0"), "recreate", "- definition h0\n+ h1\n"),
+    "no label": (replace(GOOD, hash=""), "recreate", "- definition unknown\n+ h1\n"),
+    "setting": (
+        replace(GOOD, settings="Memory=9 PidsLimit=2"),
+        "recreate",
+        "- Memory=9\n+ Memory=1\n",
+    ),
+    "exited": (replace(GOOD, state="exited", health=""), "start", "- exited\n+ running\n"),
+    "never started": (replace(GOOD, state="created"), "start", "- created\n+ running\n"),
+    "paused": (replace(GOOD, state="paused"), "restart", "- paused healthy\n+ running\n"),
+    "restarting": (replace(GOOD, state="restarting"), "restart", "- restarting healthy\n"),
+    "unhealthy": (replace(GOOD, health="unhealthy"), "restart", "- running unhealthy\n"),
+}
+
+
+def plan(*containers: Container) -> list[Change]:
+    return container_changes("demo", {"web": IMAGE}, "h1", Containers(containers, RECORDED))
+
+
+@pytest.mark.parametrize(
+    "container", [GOOD, replace(GOOD, health="starting"), replace(GOOD, health="")]
+)
+def test_a_container_that_runs_as_declared_is_left_alone(container: Container) -> None:
+    assert plan(container) == []
+
+
+def test_a_service_without_a_container_gets_one() -> None:
+    assert plan() == [Change("container", "create", "demo/web", {"image": IMAGE})]
+
+
+@pytest.mark.parametrize("drift", DRIFT)
+def test_every_kind_of_drift_is_named(drift: str) -> None:
+    container, action, diff = DRIFT[drift]
+    (change,) = plan(container)
+    assert (change.action, change.what, change.detail) == (action, "demo/web", {"image": IMAGE})
+    assert diff in change.diff
+
+
+@pytest.mark.parametrize("service", ["web", "other"])
+def test_a_container_too_many_is_removed(service: str) -> None:
+    extra = replace(GOOD, service=service, identifier="c2", image="other:1")
+    expected = Change("container", "remove", f"demo/{service}", {"image": "other:1"})
+    assert plan(GOOD, extra) == [expected]
+
+
+def line(container: Container) -> str:
+    return "\t".join(["container", *vars(container).values()])
+
+
+def stack(containers: Any, files: Any, entries: tuple[Entry, ...] = (DEFINITION,)) -> Run:
+    return run(
+        lambda: compose.stack(project="demo", entries=entries, images={"web": IMAGE}),
+        {"project=demo": containers, "service=demo": files},
+    )
+
+
+def environment() -> File:
+    """What the operation adds to the set: the hash that its containers carry."""
+    text = f"AI_IDP_HASH={compose._fingerprint((DEFINITION,), {'web': IMAGE})}\n"
+    return File("/opt/ai-idp/stacks/demo/.env", text.encode())
+
+
+def landed() -> list[str]:
+    rows = ["end"]
+    for file in (DEFINITION, environment()):
+        rows.insert(0, f"manifest\t{file.path}")
+        rows.insert(1, f"entry\tregular file\t644\troot\troot\t{file.path}\t0\t0")
+        rows.insert(2, f"sum\t{file.sha256}  {file.path}")
+    return rows
+
+
+def running() -> list[str]:
+    digest = environment().content.decode().strip().partition("=")[2]
+    return [line(replace(GOOD, hash=digest)), f"recorded\tweb\t{GOOD.settings}", "end"]
+
+
+def test_a_converged_stack_costs_two_commands() -> None:
+    outcome = stack(running(), landed())
+    assert outcome.succeeded
+    assert len(outcome.commands) == 2
+
+
+@pytest.mark.parametrize(
+    ("containers", "files"), [(["end"], ["end"]), (["end"], landed()), (running(), ["end"])]
+)
+def test_missing_files_or_containers_are_landed_in_one_transaction(
+    containers: list[str], files: list[str]
+) -> None:
+    outcome = stack(containers, files)
+    start = "/var/lib/ai-idp/services/demo/transaction"
+    assert outcome.commands[-1] == f"sh {start}/transaction.sh start {start}"
+
+
+def test_a_stopped_engine_is_not_mistaken_for_missing_containers() -> None:
+    assert len(stack(["stopped", "end"], landed()).commands) == 2
+
+
+UNREADABLE = {"success": False, "stderr": "unreadable: the containers of demo"}
+
+
+@pytest.mark.parametrize(("containers", "files"), [(UNREADABLE, landed()), (running(), UNREADABLE)])
+def test_what_cannot_be_read_changes_nothing_and_fails_the_host(
+    containers: Any, files: Any
+) -> None:
+    outcome = stack(containers, files)
+    assert not outcome.succeeded
+    assert not any("transaction.sh start" in command for command in outcome.commands)
+
+
+def test_the_hash_follows_every_file_and_image() -> None:
+    key = File("/opt/ai-idp/stacks/demo/key", b"1\n", secret=True)
+    hashes = {
+        compose._fingerprint((DEFINITION,), {"web": IMAGE}),
+        compose._fingerprint((DEFINITION, key), {"web": IMAGE}),
+        compose._fingerprint((DEFINITION, replace(key, content=b"2\n")), {"web": IMAGE}),
+        compose._fingerprint((DEFINITION,), {"web": IMAGE.replace(":1@", ":2@")}),
+    }
+    assert len(hashes) == 4
+
+
+def test_the_order_of_files_does_not_matter_to_the_hash() -> None:
+    key = File("/opt/ai-idp/stacks/demo/key", b"1\n")
+    one = compose._fingerprint((DEFINITION, key), {"web": IMAGE})
+    assert one == compose._fingerprint((key, DEFINITION), {"web": IMAGE})

@@ -1,0 +1,112 @@
+"""The roles of a host of containers: what they run on a host that has nothing of them yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import secret_store
+from deploys import docker, llama_cpp, models
+from deploys.docker import Docker
+from deploys.llama_cpp import API_KEY, LlamaCpp
+from deploys.models import Model, Models
+from tests.fake_host import Run, run
+
+MODEL = Model(
+    name="small",
+    repository="owner/Small",
+    revision="a" * 40,
+    file="small.gguf",
+    bytes=10,
+    sha256="b" * 64,
+    licence="mit",
+    layers=1,
+    kv_heads=1,
+    head_dimension=64,
+)
+SETTINGS: dict[str, Any] = {
+    "docker": Docker(),
+    "models": Models(catalogue=(MODEL,)),
+    "llama_cpp": LlamaCpp(
+        image=f"ghcr.io/x/y:1@sha256:{'d' * 64}", model="small", physical_cores=2, threads=2
+    ),
+}
+BARE: dict[str, Any] = {
+    "/etc/os-release": ["ID=debian", 'VERSION_ID="13"'],
+    "names=$(cat)": ["will\tdemo\t1.0", "end"],
+    "wanted=$(cat)": ["end"],
+    "project=llama_cpp": ["end"],
+    "root=/srv/models\n": ["end"],
+}
+OLD = {**BARE, "/etc/os-release": {"success": False, "stderr": "No such file or directory"}}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, Any]:
+    """What the host has by inventory."""
+    store = {
+        "secret_store": str(tmp_path / "secrets"),
+        "secret_identity": str(tmp_path / "identity.txt"),
+    }
+    secret_store.for_data(store).ensure([API_KEY])
+    return {**store, **SETTINGS, "ssh_hostname": "192.0.2.1"}
+
+
+def roll_out(install: Callable[[], object], data: dict[str, Any], answers: dict[str, Any]) -> Run:
+    return run(install, answers, data, groups=tuple(SETTINGS))
+
+
+def steps(outcome: Run) -> list[str]:
+    """The steps that change something, by what they run."""
+    marks = {
+        "action=install": "install packages",
+        "services/docker/transaction/transaction.sh start": "land docker",
+        "services/models/transaction/transaction.sh start": "land models",
+        "services/llama_cpp/transaction/transaction.sh start": "land llama_cpp",
+        "action=download": "download",
+    }
+    return [name for command in outcome.commands for mark, name in marks.items() if mark in command]
+
+
+@pytest.mark.parametrize(
+    ("install", "expected"),
+    [
+        (docker.install, ["install packages", "land docker"]),
+        (models.install, ["install packages", "land models", "download"]),
+        (llama_cpp.install, ["land llama_cpp"]),
+    ],
+)
+def test_on_a_bare_host_each_thing_comes_after_what_it_needs(
+    install: Callable[[], object], expected: list[str], data: dict[str, Any]
+) -> None:
+    outcome = roll_out(install, data, BARE)
+    assert outcome.succeeded
+    assert steps(outcome) == expected
+
+
+def test_the_engine_and_its_plugin_come_from_the_distribution(data: dict[str, Any]) -> None:
+    ubuntu = {**BARE, "/etc/os-release": ["ID=ubuntu", 'VERSION_ID="22.04"']}
+    for answers, plugin in ((BARE, "docker-compose"), (ubuntu, "docker-compose-v2")):
+        (command,) = (
+            text
+            for text in roll_out(docker.install, data, answers).commands
+            if "action=install" in text
+        )
+        assert plugin in command.replace("'", " ").replace('"', " ").split()
+
+
+def test_a_distribution_that_cannot_be_read_fails_the_host_unchanged(
+    data: dict[str, Any],
+) -> None:
+    outcome = roll_out(docker.install, data, OLD)
+    assert not outcome.succeeded
+    assert steps(outcome) == []
+
+
+def test_the_key_is_in_no_command(data: dict[str, Any]) -> None:
+    key = secret_store.for_data(data).get(API_KEY).get_secret_value()
+    commands = roll_out(llama_cpp.install, data, BARE).commands
+    assert not any(key in command for command in commands)
