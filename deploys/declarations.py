@@ -1,4 +1,4 @@
-"""What a role declares to the others: the ports it listens on and the metrics it serves."""
+"""What a role declares: its ports, its metrics, and what it cannot live with."""
 
 from __future__ import annotations
 
@@ -33,3 +33,11 @@ class Scrape:
     port: int
     path: str = "/metrics"
     bearer_secret: str | None = None
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What is wrong between a role's settings and the rest of the inventory, and the remedy."""
+
+    what: str
+    remedy: str

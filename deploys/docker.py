@@ -7,16 +7,17 @@ Listens on nothing: its socket belongs to root. Keeps images, containers and vol
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_address
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
-from pyinfra import host, inventory
+from pyinfra import host
 from pyinfra.api.deploy import deploy
-from pyinfra.api.exceptions import DeployError
 
+from deploys.declarations import Conflict
+from deploys.refusal import refuse
 from deploys.settings import Settings
-from deploys.topology import Topology
+from deploys.topology import Machine, Topology
 from facts.distribution import Distribution, Linux
 from operations import packages, retirement, service
 from operations.entries import File
@@ -71,6 +72,24 @@ class Docker(Settings):
             )
         return self
 
+    def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
+        """A container network with the address of a host would cut every container off from it."""
+        return tuple(
+            Conflict(
+                f"{other.name} has the address {other.address}, which lies in the address_pool "
+                f"{self.address_pool}",
+                "set another pool in group_data/docker.py",
+            )
+            for other in topology.machines
+            if self._has(other.address)
+        )
+
+    def _has(self, address: str) -> bool:
+        try:
+            return ip_address(address) in self.address_pool
+        except ValueError:
+            return False  # no address at all: a problem of its own
+
     def daemon(self) -> dict[str, Any]:
         """The content of daemon.json; dockerd wants the log options as strings."""
         pool = {"base": str(self.address_pool), "size": self.network_prefix_bits}
@@ -87,14 +106,15 @@ class Docker(Settings):
 @deploy("Docker")
 def install() -> None:
     settings = Docker.of(host)
-    _refuse_hosts_in_pool(settings)
     linux = host.get_fact(Distribution)
     if linux is None:
         # pyinfra has failed this host already; nothing is planned from what was not read.
         return
-    packages.installed(
-        name="Install the engine and Compose", packages=[*package_names(host.name, linux), *TOOLS]
-    )
+    names = package_names(linux)
+    if not names:
+        refuse(_unknown(linux))
+        return
+    packages.installed(name="Install the engine and Compose", packages=[*names, *TOOLS])
     service.deployed(
         name="Deploy the configuration",
         service="docker",
@@ -115,35 +135,22 @@ def remove() -> None:
     if linux is None:
         return
     retirement.service_removed(name="Remove the configuration", service="docker", units=UNITS)
-    packages.removed(name="Remove the engine and Compose", packages=package_names(host.name, linux))
+    packages.removed(name="Remove the engine and Compose", packages=package_names(linux))
 
 
-def package_names(machine: str, linux: Linux) -> tuple[str, ...]:
-    """What to install on `linux`; DeployError where it has no Compose plugin."""
+def package_names(linux: Linux) -> tuple[str, ...]:
+    """What to install on `linux`; nothing where its packages have no Compose plugin."""
     first, names = PACKAGES.get(linux.name, ("", ()))
-    if not names or _number(linux.version) < _number(first):
-        known = ", ".join(f"{name} {version}" for name, (version, _) in PACKAGES.items())
-        raise DeployError(
-            f"{machine} runs {linux.name} {linux.version or 'of no version'}, whose packages "
-            f"have no Docker with Compose plugin; install {known} or newer"
-        )
-    return names
+    return names if _number(linux.version) >= _number(first) else ()
+
+
+def _unknown(linux: Linux) -> str:
+    known = " or ".join(f"{name} {version}" for name, (version, _) in PACKAGES.items())
+    return (
+        f"{linux.name} {linux.version or 'of no version'} has no packages of Docker with the "
+        f"Compose plugin; install {known} or newer, or take the host out of `docker`"
+    )
 
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _refuse_hosts_in_pool(settings: Docker) -> None:
-    """A container network with the address of a host would cut every container off from it."""
-    for machine in Topology.of(inventory).machines:
-        address = machine.address
-        if _is_ipv4(address) and IPv4Network(address).subnet_of(settings.address_pool):
-            raise DeployError(
-                f"{machine.name} has the address {address}, which lies in docker's address_pool "
-                f"{settings.address_pool}; set another pool in group_data/docker.py"
-            )
-
-
-def _is_ipv4(address: str) -> bool:
-    return address.replace(".", "").isdigit()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from difflib import get_close_matches
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -16,10 +17,11 @@ from pyinfra import host
 from pyinfra.api.deploy import deploy
 
 import secret_store
-from deploys.declarations import Port, Scrape
+from deploys.declarations import Conflict, Port, Scrape
 from deploys.models import Model, Models
 from deploys.rendering import render
 from deploys.settings import Settings
+from deploys.topology import Machine, Topology
 from operations import compose
 from operations.entries import Directory, File
 from operations.transaction import Steps
@@ -136,6 +138,17 @@ class LlamaCpp(Settings):
     def ports(self) -> tuple[Port, ...]:
         reachable_from = ("nginx", "prometheus")
         return (Port(self.port, "model API", reachable_from, published_by_container=True),)
+
+    def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
+        """A model that nobody brings would be noticed only once the old server is gone."""
+        models = machine.settings.get("models")
+        catalogue = models.catalogue if isinstance(models, Models) else ()
+        names = [model.name for model in catalogue]
+        if self.model in names or not names:
+            return ()
+        near = get_close_matches(self.model, names) or names
+        what = f"the catalogue has no model `{self.model}`; it has {' and '.join(near)}"
+        return (Conflict(what, "set `model` in group_data/llama_cpp.py to one of them"),)
 
     def scrapes(self) -> tuple[Scrape, ...]:
         return (Scrape("llama_cpp", self.port, bearer_secret=API_KEY),)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
-from pyinfra.api.exceptions import DeployError
 from pyinfra.operations import files
 
 from deploys.rendering import render
@@ -109,15 +107,8 @@ class Models(Settings):
         return self
 
     def named(self, name: str) -> Model:
-        """The model of this name; DeployError with the close matches where there is none."""
-        models = {held.name: held for held in self.catalogue}
-        if name not in models:
-            near = get_close_matches(name, models) or sorted(models)
-            raise DeployError(
-                f"the catalogue in group_data/models.py has no model `{name}`; "
-                f"it has {' and '.join(near)}"
-            )
-        return models[name]
+        """The model of this name; KeyError where there is none."""
+        return {held.name: held for held in self.catalogue}[name]
 
     def folder(self, held: Model) -> str:
         return f"{self.directory}/{held.name}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 from pyinfra.api.exceptions import DeployError
 from pyinfra.api.host import Host
 
-from deploys.declarations import Port, Scrape
+from deploys.declarations import Conflict, Port, Scrape
+
+if TYPE_CHECKING:
+    from deploys.topology import Machine, Topology
 
 
 class Settings(BaseModel):
@@ -45,6 +48,10 @@ class Settings(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """Names of the secrets that the role needs; generated before planning when missing."""
+        return ()
+
+    def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
+        """What these settings, held by `machine`, cannot be together with; preflight refuses it."""
         return ()
 
     def to_json(self) -> dict[str, Any]:

@@ -97,7 +97,10 @@ def steps_with_units(
     names = " ".join(units)
     reload_units = any(entry.path.startswith("/etc/systemd/") for entry in entries)
     verb = {"restart": "restart", "reload": "reload-or-restart"}[on_change]
-    activate = f"systemctl enable --quiet {names}\nsystemctl {verb} {names}\n"
+    # A unit that was started often in a short time is refused another start; the set that is put
+    # back after a failed one needs that start (systemd.unit(5), StartLimitBurst=).
+    allow = f"systemctl reset-failed {names} 2>/dev/null || :\n"
+    activate = f"systemctl enable --quiet {names}\n{allow}systemctl {verb} {names}\n"
     return replace(
         steps,
         activate=steps.activate or ("systemctl daemon-reload\n" if reload_units else "") + activate,

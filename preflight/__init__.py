@@ -25,6 +25,7 @@ RULES: tuple[Callable[[Topology], list[Problem]], ...] = (
     roles.without_host,
     roles.without_settings,
     roles.without_companion,
+    roles.conflicting,
     addresses.missing,
     addresses.malformed,
     addresses.shared,

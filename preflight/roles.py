@@ -1,4 +1,4 @@
-"""Checks of roles: each has a module, settings, a host, and its companions."""
+"""Checks of roles: each has a module, settings, a host, its companions, and no conflict."""
 
 from __future__ import annotations
 
@@ -60,4 +60,14 @@ def without_companion(topology: Topology) -> list[Problem]:
         for role, settings in machine.settings.items()
         for companion in settings.requires
         if companion not in machine.groups
+    ]
+
+
+def conflicting(topology: Topology) -> list[Problem]:
+    """What a role itself says of its settings beside those of the others."""
+    return [
+        Problem(machine.name, f"{role}: {conflict.what}", conflict.remedy)
+        for machine in topology.machines
+        for role, settings in machine.settings.items()
+        for conflict in settings.conflicts(machine, topology)
     ]

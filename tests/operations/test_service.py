@@ -96,7 +96,9 @@ def test_a_transaction_carries_the_whole_set_and_names_what_differs() -> None:
     assert members["drop"] == b"/etc/old\n"
     assert members["steps/validate"] == b"demo -t"
     assert members["steps/activate"] == (
-        b"systemctl enable --quiet demo\nsystemctl reload-or-restart demo\n"
+        b"systemctl enable --quiet demo\n"
+        b"systemctl reset-failed demo 2>/dev/null || :\n"
+        b"systemctl reload-or-restart demo\n"
     )
     assert members["entries"].decode().splitlines() == [
         "directory\t0755\troot\troot\t/etc/demo\t-",

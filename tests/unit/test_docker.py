@@ -6,10 +6,12 @@ from ipaddress import IPv4Network
 
 import pytest
 from pydantic import ValidationError
-from pyinfra.api.exceptions import DeployError
 
+from deploys import docker
 from deploys.docker import Docker, package_names
+from deploys.topology import Machine, Topology
 from facts.distribution import Linux
+from tests.fake_host import run
 
 
 def test_log_options_are_strings_as_dockerd_wants_them() -> None:
@@ -41,23 +43,37 @@ def test_a_pool_smaller_than_one_network_is_refused() -> None:
     ],
 )
 def test_packages_are_those_of_the_distribution(linux: Linux, names: tuple[str, ...]) -> None:
-    assert package_names("jetson", linux) == names
+    assert package_names(linux) == names
 
 
 @pytest.mark.parametrize(
-    ("linux", "said"),
+    ("release", "said"),
     [
-        (Linux("debian", "12"), "debian 12"),
-        (Linux("ubuntu", "20.04"), "ubuntu 20.04"),
-        (Linux("fedora", "43"), "fedora 43"),
-        (Linux("arch", ""), "arch of no version"),
-        (Linux("debian", ""), "debian of no version"),
+        ("ID=debian\nVERSION_ID=12", "debian 12"),
+        ("ID=ubuntu\nVERSION_ID=20.04", "ubuntu 20.04"),
+        ("ID=fedora\nVERSION_ID=43", "fedora 43"),
+        ("ID=arch", "arch of no version"),
     ],
 )
-def test_a_distribution_without_the_plugin_is_refused(linux: Linux, said: str) -> None:
-    with pytest.raises(DeployError) as refused:
-        package_names("jetson", linux)
-    assert str(refused.value) == (
-        f"jetson runs {said}, whose packages have no Docker with Compose plugin; "
-        "install debian 13, ubuntu 22.04 or newer"
+def test_a_distribution_without_the_plugin_fails_that_host_alone(
+    release: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = {"docker": Docker(), "ssh_hostname": "192.0.2.1", "domain": "example.home.arpa"}
+    outcome = run(docker.install, {"os-release": release}, data)
+    assert not outcome.succeeded
+    assert outcome.commands == ["cat /etc/os-release"]
+    assert f"{said} has no packages of Docker with the Compose plugin; install" in caplog.text
+
+
+def test_a_host_with_an_address_of_the_pool_is_a_conflict() -> None:
+    pool = Docker(address_pool=IPv4Network("10.9.0.0/16"))
+    inside, outside = _machine("10.9.1.1"), _machine("10.8.1.1")
+    (conflict,) = pool.conflicts(outside, Topology((outside, inside), ()))
+    assert conflict.what == (
+        "one has the address 10.9.1.1, which lies in the address_pool 10.9.0.0/16"
     )
+    assert pool.conflicts(outside, Topology((outside,), ())) == ()
+
+
+def _machine(address: str) -> Machine:
+    return Machine("one", address, (), {}, {})

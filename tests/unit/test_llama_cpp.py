@@ -9,7 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from deploys.llama_cpp import API_KEY, LlamaCpp, entries
-from deploys.models import Model
+from deploys.models import Model, Models
+from deploys.topology import Machine, Topology
 from operations.entries import File
 
 DIGEST = f"sha256:{'d' * 64}"
@@ -79,6 +80,13 @@ def test_wrong_settings_are_refused(change: dict[str, Any], message: str) -> Non
 
 def test_right_settings_are_taken() -> None:
     assert LlamaCpp(**{**GOOD, "extra_arguments": ("--temp", "0.2")}).image == IMAGE
+
+
+def test_a_model_that_the_catalogue_lacks_is_a_conflict_with_the_close_matches() -> None:
+    machine = Machine("one", "192.0.2.1", (), {"models": Models(catalogue=(MODEL,))}, {})
+    (conflict,) = LlamaCpp(**{**GOOD, "model": "smal"}).conflicts(machine, Topology((), ()))
+    assert conflict.what == "the catalogue has no model `smal`; it has small"
+    assert LlamaCpp(**GOOD).conflicts(machine, Topology((), ())) == ()
 
 
 def test_the_context_is_that_of_a_slot_for_each_sequence() -> None:

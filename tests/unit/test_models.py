@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from pyinfra.api.exceptions import DeployError
 
 from deploys.models import Model, Models, client_environment
 
@@ -65,14 +64,6 @@ def test_two_models_of_one_name_are_refused() -> None:
 
 def test_a_model_is_found_by_its_name() -> None:
     assert Models(catalogue=(SMALL,)).named("small") is SMALL
-
-
-def test_a_misspelt_model_is_refused_with_the_close_matches() -> None:
-    with pytest.raises(DeployError) as refused:
-        Models(catalogue=(SMALL,)).named("smal")
-    assert str(refused.value) == (
-        "the catalogue in group_data/models.py has no model `smal`; it has small"
-    )
 
 
 def test_the_client_tells_nobody_and_trusts_whom_the_host_trusts() -> None:

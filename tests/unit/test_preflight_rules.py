@@ -11,7 +11,7 @@ from paramiko import ECDSAKey
 from pydantic import Field
 
 import deploys
-from deploys.declarations import EVERYONE, Port, Scrape
+from deploys.declarations import EVERYONE, Conflict, Port, Scrape
 from deploys.roles import settings_class
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
@@ -38,6 +38,16 @@ class Server(Settings):
 
     def scrapes(self) -> tuple[Scrape, ...]:
         return (Scrape("server", self.scraped_port),)
+
+
+class Loner(Settings):
+    """Stands for a role that does not go with another."""
+
+    role = "loner"
+
+    def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
+        others = [role for role in machine.settings if role != self.role]
+        return tuple(Conflict(f"is not alone with {role}", "take one away") for role in others)
 
 
 class Exporter(Settings):
@@ -103,6 +113,7 @@ KEPT: dict[str, tuple[Rule, Topology]] = {
         roles.without_companion,
         topology(machine(Server(), groups=("engine",))),
     ),
+    "a role without a conflict": (roles.conflicting, topology(machine(Loner()))),
     "an address": (addresses.missing, topology(machine())),
     "an IPv4 address": (addresses.malformed, topology(machine())),
     "an IPv6 address": (addresses.malformed, topology(machine(address="2001:db8::1"))),
@@ -172,6 +183,11 @@ BROKEN: dict[str, tuple[Rule, Topology, str]] = {
         topology(machine(), machine(name="two")),
         "one and two: have the same address 192.0.2.1; "
         "give each host of the inventory its own `ssh_hostname`",
+    ),
+    "a role in conflict": (
+        roles.conflicting,
+        topology(machine(Loner(), Exporter())),
+        "one: loner: is not alone with exporter; take one away",
     ),
     "a role without a host": (
         roles.without_host,
