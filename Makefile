@@ -38,6 +38,7 @@ verify: setup ## use every service as its users do (INVENTORY=)
 	$(PYTHON) -m pytest tests/verify --inventory $(INVENTORY)
 
 check: setup ## format, lint, types, and the tests that need no host
+	./setup --tests
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
