@@ -10,7 +10,7 @@ LIMITED := $(foreach name,$(LIMIT),--limit $(name))
 needs = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=...))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down lab-clean plan apply verify check test trust secret retire docs lock
+.PHONY: help setup lab lab-down lab-clean plan apply verify check test bench trust secret retire docs lock
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -49,6 +49,9 @@ test: check ## every check and every test, the lab included
 	$(PYTHON) -m pytest tests/operations tests/facts tests/plans
 	$(MAKE) lab
 	$(PYTHON) -m pytest tests/lab
+
+bench: setup ## measure the converged run beside ssh and plain pyinfra (the lab has to be up)
+	$(PYTHON) -m benchmarks.converged
 
 trust: setup ## pin a host's SSH key and make our account there (HOST=, LOGIN=)
 	$(call needs,HOST)$(PYTHON) -m trust $(HOST) --inventory $(INVENTORY) $(if $(LOGIN),--login $(LOGIN))

@@ -64,9 +64,8 @@ def _record_failed_hosts() -> None:
     if not state.initialised:
         return
     for host in state.failed_hosts:
-        unreachable = host not in state.activated_hosts
         absent = bool(host.data.get("may_be_absent"))
-        _write({"failed": host.name, "unreachable": unreachable, "may_be_absent": absent})
+        _write({"failed": host.name, "may_be_absent": absent})
 
 
 def unified_diff(path: str, old: bytes | None, new: bytes | None) -> str:

@@ -17,6 +17,9 @@ from changes import JOURNAL
 
 ROOT = Path(__file__).parent
 
+NO_ANSWER = "Could not connect"
+"""What pyinfra says of a host that is off; one with another host key or login is not absent."""
+
 
 @dataclass
 class Plan:
@@ -102,7 +105,7 @@ def _collect(run: subprocess.CompletedProcess[str], records: list[dict[str, Any]
             plan.hosts.setdefault(record["host"], []).extend(rows)
         elif "notice" in record:
             plan.notices.setdefault(record["host"], []).append(record["notice"])
-        elif record["may_be_absent"] and record["unreachable"]:
+        elif record["may_be_absent"] and NO_ANSWER in _reason(record["failed"], said):
             plan.absent.append(record["failed"])
         else:
             plan.failed[record["failed"]] = _reason(record["failed"], said)
@@ -143,10 +146,15 @@ def _show_change(change: dict[str, Any]) -> None:
 def _summary(plan: Plan) -> str:
     count = sum(len(rows) for rows in plan.hosts.values())
     changed = sum(1 for rows in plan.hosts.values() if rows)
+    where = f"{_counted(count, 'change')} on {_counted(changed, 'host')}"
     if plan.exit_code == 1:
-        problems = len(plan.failed) + len(plan.errors)
-        return f"Plan incomplete: {problems} problem(s); {count} changes on {changed} hosts so far."
-    return f"{count} changes on {changed} hosts." if count else "Nothing to do."
+        problems = _counted(len(plan.failed) + len(plan.errors), "problem")
+        return f"Plan incomplete: {problems}; {where} so far."
+    return f"{where}." if count else "Nothing to do."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 if __name__ == "__main__":

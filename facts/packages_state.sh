@@ -9,16 +9,17 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 names=$(cat)
 lists=/var/lib/apt/lists
 
-dpkg-query --show dpkg >/dev/null || unreadable "the dpkg database"
+# dpkg itself is asked for as well: without its line the database was not read.
 # shellcheck disable=SC2086  # one word per package is wanted
-known=$(dpkg-query --show --showformat='${Package}\t${db:Status-Status}\t${Version}\n' $names 2>/dev/null)
-[ -z "$known" ] || printf '%s\n' "$known" | sed 's/^/have	/'
+known=$(dpkg-query --show --showformat='have\t${Package}\t${db:Status-Status}\t${Version}\n' dpkg $names 2>/dev/null)
+case $known in *'have	dpkg	installed	'*) ;; *) unreadable "the dpkg database" ;; esac
+printf '%s\n' "$known"
 [ -z "$(dpkg --audit 2>&1)" ] || echo unfinished
-! grep -qs '^# ai-idp:' /usr/sbin/policy-rc.d || echo guarded
+[ ! -e /usr/sbin/policy-rc.d ] || ! grep -q '^# ai-idp:' /usr/sbin/policy-rc.d || echo guarded
 
 missing=
 for name in $names; do
-    printf '%s\n' "$known" | grep -q "^$name	installed	" || missing="$missing $name"
+    case $known in *"have	$name	installed	"*) ;; *) missing="$missing $name" ;; esac
 done
 
 if [ -n "$missing" ]; then

@@ -31,4 +31,5 @@ def _rows(machine: Machine) -> list[tuple[str, ...]]:
 def _row(exposure: Exposure) -> tuple[str, ...]:
     port = exposure.port
     reach = "everyone" if EVERYONE in port.reachable_from else ", ".join(port.reachable_from)
-    return exposure.role, f"{port.number}/{port.protocol}", f"{port.purpose}, for {reach}"
+    whom = reach or "the networks that may log in"
+    return exposure.role, f"{port.number}/{port.protocol}", f"{port.purpose}, for {whom}"

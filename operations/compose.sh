@@ -24,6 +24,9 @@ activate() {
     for id in $replaced; do
         ! docker container inspect "$id" >/dev/null 2>&1 || docker rm --force "$id" >/dev/null
     done
+    # One that never became healthy serves nobody whom its end could cut off: no grace for it.
+    docker ps --quiet --filter "label=com.docker.compose.project=$project" \
+        --filter health=starting --filter health=unhealthy | xargs -r docker rm --force >/dev/null
     if ! compose "$directory" --progress quiet up --detach --remove-orphans --wait --wait-timeout "$wait_seconds"; then
         compose "$directory" ps --all --format 'table {{.Service}}\t{{.Image}}\t{{.Status}}'
         compose "$directory" logs --no-color --no-log-prefix --tail 30

@@ -55,6 +55,20 @@ def changed(plan: Plan) -> dict[str, set[tuple[str, str, str]]]:
     }
 
 
+def converge(*limit: str) -> None:
+    """Insist that a run leaves nothing to do, or that there is nothing to do without one."""
+    if plan(*limit).exit_code != 0:
+        done = apply(*limit)
+        assert done.returncode == 0, done.stderr
+        assert plan(*limit).exit_code == 0
+
+
+@pytest.fixture(scope="module")
+def lab_converged() -> None:
+    """As `converged`, once for a module whose tests repair what they disturb."""
+    converge()
+
+
 @pytest.fixture
 def converged() -> None:
     """The lab as it should be before a test disturbs it; a disturbed one is repaired first."""

@@ -1,0 +1,3 @@
+"""Every host, for comparison: reached as pyinfra reaches it by itself."""
+
+ssh_paramiko_connect_kwargs = None

@@ -1,0 +1,128 @@
+"""Faults at the door: who gets in, who does not, and a change that would lock everybody out."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from lab import network
+from tests.lab.altered_checkout import AlteredCheckout
+from tests.lab.conftest import apply, converge, shell
+from tests.lab.overlay import Overlay
+from tests.lab.waiting import wait_until
+
+SERVER, GATEWAY, OBSERVATION = "schlimers-server", "sclimers-gateway", "sclimers-observation"
+QUIET = "sclimers-mlflow"
+"""A host that nobody uses here."""
+OTHER = "sclimers-automation"
+HOSTS = sorted(network.read().hosts)
+MODEL_PORT, EXPORTER_PORT, UNDECLARED_PORT = 8080, 9100, 8099
+LISTENER = "undeclared"
+HOST_KEYS = "/etc/ssh/ssh_host_*"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def start_converged(lab_converged: None) -> None:
+    """Every test here finds a converged lab and leaves one."""
+
+
+def reaches(client: str, host: str, port: int) -> bool:
+    """Whether an HTTP server of `host` answers a client on another host, whatever it says."""
+    url = f"http://{network.read().hosts[host]}:{port}/"
+    command = f"curl --silent --max-time 2 --output /dev/null {url} && echo answered"
+    return "answered" in shell(client, command, check=False)
+
+
+@pytest.mark.parametrize("client", [host for host in HOSTS if host != SERVER])
+def test_the_model_port_answers_the_gateway_and_prometheus_alone(client: str) -> None:
+    assert reaches(client, SERVER, MODEL_PORT) == (client in (GATEWAY, OBSERVATION))
+
+
+@pytest.fixture(scope="module")
+def undeclared_port() -> Generator[None]:
+    """A container that somebody has started by hand, published on all addresses."""
+    image = shell(SERVER, "docker ps --format '{{.Image}}' | head -n 1").strip()
+    model = "/srv/models/llama-3.2-3b-instruct/Llama-3.2-3B-Instruct-Q4_K_M.gguf"
+    shell(
+        SERVER,
+        f"docker run --detach --name {LISTENER} --publish {UNDECLARED_PORT}:8080"
+        f" --volume {model}:/model.gguf:ro {image} --model /model.gguf --ctx-size 256",
+    )
+    try:
+        wait_until("it answers on its host", lambda: reaches(SERVER, SERVER, UNDECLARED_PORT))
+        yield
+    finally:
+        shell(SERVER, f"docker rm --force {LISTENER}")
+
+
+@pytest.mark.parametrize("client", [host for host in HOSTS if host != SERVER])
+def test_a_published_port_that_no_role_declares_answers_nobody(
+    client: str, undeclared_port: None
+) -> None:
+    assert not reaches(client, SERVER, UNDECLARED_PORT)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_node_exporter_answers_prometheus_alone(host: str) -> None:
+    stranger = GATEWAY if host != GATEWAY else SERVER
+    assert reaches(OBSERVATION, host, EXPORTER_PORT)
+    if host != OBSERVATION:
+        assert not reaches(stranger, host, EXPORTER_PORT)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_ssh_stays_open_to_the_network(host: str) -> None:
+    with socket.create_connection((network.read().hosts[host], 22), timeout=5) as connection:
+        assert connection.recv(4) == b"SSH-"
+
+
+def rules() -> str:
+    return shell(QUIET, "nft --stateless list table inet ai_idp; cat /etc/ai-idp/firewall.nft")
+
+
+def sshd_settings() -> str:
+    return shell(QUIET, "sshd -T; sha256sum /etc/ssh/sshd_config.d/*")
+
+
+def test_a_firewall_that_locks_us_out_takes_itself_back(tmp_path: Path) -> None:
+    overlay, before = Overlay(tmp_path), rules()
+    overlay.update("ssh", allowed_networks=["192.0.2.0/24"])
+    run = overlay.apply(QUIET)
+    assert run.returncode != 0
+    assert "no second SSH session confirmed the change" in run.stderr
+    assert rules() == before
+    converge(QUIET)
+
+
+def test_an_sshd_configuration_that_refuses_our_key_takes_itself_back(tmp_path: Path) -> None:
+    checkout, before = AlteredCheckout(tmp_path), sshd_settings()
+    checkout.append("templates/ssh/00-ai-idp.conf.j2", "AllowUsers somebody-else")
+    run = checkout.apply(QUIET)
+    assert run.returncode != 0
+    assert "no second SSH session confirmed the change" in run.stdout
+    assert sshd_settings() == before
+    converge(QUIET)
+
+
+@pytest.fixture
+def swapped_host_key() -> Generator[None]:
+    shell(QUIET, f"mkdir /root/keys && mv {HOST_KEYS} /root/keys/ && ssh-keygen -A")
+    shell(QUIET, "systemctl restart ssh")
+    yield
+    shell(QUIET, f"rm {HOST_KEYS} && mv /root/keys/* /etc/ssh/ && rmdir /root/keys")
+    shell(QUIET, "systemctl restart ssh")
+    converge(QUIET)
+
+
+def test_a_swapped_host_key_is_refused_and_the_others_finish(swapped_host_key: None) -> None:
+    for host in (QUIET, OTHER):
+        shell(host, "echo Antarctica/Troll >/etc/timezone")
+    run = apply()
+    assert run.returncode != 0
+    assert QUIET in run.stderr
+    assert f"make trust HOST={QUIET}" in run.stderr
+    assert "Troll" in shell(QUIET, "cat /etc/timezone"), "the host was changed all the same"
+    assert "Troll" not in shell(OTHER, "cat /etc/timezone"), "another host did not finish"
