@@ -1,4 +1,4 @@
-# Everything anyone types. LIMIT= narrows plan and apply, INVENTORY= chooses other hosts.
+# Everything anyone types. LIMIT= narrows to hosts or roles, INVENTORY= chooses other hosts.
 INVENTORY ?= inventory.py
 LIMIT ?=
 HOST ?=
@@ -34,8 +34,8 @@ plan: setup ## show what a run would change, with diffs (LIMIT=, INVENTORY=)
 apply: setup ## change what differs (LIMIT=, INVENTORY=)
 	$(PYINFRA) -y $(INVENTORY) deploy.py $(LIMITED)
 
-verify: setup ## use every service as its users do (INVENTORY=)
-	$(PYTHON) -m pytest tests/verify --inventory $(INVENTORY)
+verify: setup ## use every service as its users do (LIMIT=, INVENTORY=)
+	$(PYTHON) -m pytest tests/verify --inventory $(INVENTORY) $(LIMITED)
 
 check: setup ## format, lint, types, and the tests that need no host
 	./setup --tests

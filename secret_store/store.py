@@ -144,7 +144,8 @@ class SecretStore:
             raise SecretStoreError(
                 f"{self.directory} holds secrets, but the identity {self.identity} that opens "
                 "them is missing; restore that file from your backup. Without it the secrets "
-                f"are lost: to begin anew, move {self.directory} away and apply to every host"
+                f"are lost: to begin anew, move {self.directory} away, remove "
+                "/var/lib/ai-idp/rollout on every host, and apply"
             )
         identity = identities.read(self.identity)
         if recipient not in identity.recipients():
