@@ -53,8 +53,8 @@ test: check ## every check and every test, the lab included
 bench: setup ## measure the converged run beside ssh and plain pyinfra (the lab has to be up)
 	$(PYTHON) -m benchmarks.converged
 
-trust: setup ## pin a host's SSH key and make our account there (HOST=, LOGIN=)
-	$(call needs,HOST)$(PYTHON) -m trust $(HOST) --inventory $(INVENTORY) $(if $(LOGIN),--login $(LOGIN))
+trust: setup ## pin a host's SSH key and make our account there (HOST=, LOGIN=, REPLACE=1)
+	$(call needs,HOST)$(PYTHON) -m trust $(HOST) --inventory $(INVENTORY) $(if $(LOGIN),--login $(LOGIN)) $(if $(REPLACE),--replace)
 
 secret: setup ## show a secret (NAME=), or give it a new value (ROTATE=1)
 	$(call needs,NAME)$(PYTHON) -m secret_store $(NAME) $(if $(ROTATE),--rotate) --inventory $(INVENTORY)

@@ -8,11 +8,7 @@ SERVICE = "benchmark"
 TEMPLATE = Path(__file__).with_name("sample.conf.j2")
 MODE, DIRECTORY_MODE = "0640", "0750"
 NUMBERS = range(40)
-WHITESPACE: dict[str, Any] = {
-    "trim_blocks": True,
-    "lstrip_blocks": True,
-    "keep_trailing_newline": True,
-}
+WHITESPACE: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
 
 
 def path(number: int) -> str:

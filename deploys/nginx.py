@@ -84,7 +84,7 @@ def install() -> None:
         steps=Steps(
             validate='nginx -t -q -c "$STAGE/etc/nginx/nginx.conf"\n',
             probe=render("nginx/steps/probe.sh.j2", name=names[0]).decode(),
-            probe_seconds=15,
+            probe_seconds=10,
         ),
     )
 
