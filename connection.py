@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from pyinfra.context import state
 
 SILENCE_SECONDS = 30
 """After so long without an answer a connection counts as lost (a pulled cable, a power cut)."""
+
+# paramiko logs the traceback of every failure, and without a handler Python prints it; pyinfra
+# says the same in its own words.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class Transport(paramiko.Transport):

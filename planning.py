@@ -51,7 +51,8 @@ def main(inventory: str, limit: tuple[str, ...], deploy: str, as_json: bool, ver
     """Show what a run against INVENTORY would change; nothing is changed."""
     plan = make(inventory, limit, deploy, verbose)
     if as_json:
-        click.echo(json.dumps({**vars(plan), "exit_code": plan.exit_code}, indent=2))
+        ends = {"exit_code": plan.exit_code, "summary": _summary(plan)}
+        click.echo(json.dumps({**vars(plan), **ends}, indent=2))
     else:
         show(plan)
     sys.exit(plan.exit_code)
@@ -101,8 +102,7 @@ def _collect(run: subprocess.CompletedProcess[str], records: list[dict[str, Any]
     said = click.unstyle(run.stderr)
     for record in records:
         if "changes" in record:
-            rows = [{"role": record["role"], **change} for change in record["changes"]]
-            plan.hosts.setdefault(record["host"], []).extend(rows)
+            _add(plan.hosts.setdefault(record["host"], []), record)
         elif "notice" in record:
             plan.notices.setdefault(record["host"], []).append(record["notice"])
         elif record["may_be_absent"] and NO_ANSWER in _reason(record["failed"], said):
@@ -115,12 +115,22 @@ def _collect(run: subprocess.CompletedProcess[str], records: list[dict[str, Any]
     return plan
 
 
+def _add(rows: list[dict[str, Any]], record: dict[str, Any]) -> None:
+    """What two roles need is done, and counted, once: the second finds it there."""
+    known = {(row["kind"], row["action"], row["what"]) for row in rows}
+    for change in record["changes"]:
+        if (change["kind"], change["action"], change["what"]) not in known:
+            rows.append({"role": record["role"], **change})
+
+
 def _add_unannounced(plan: Plan, output: str) -> None:
     """Operations of pyinfra's own announce nothing; that they would change something is shown."""
     operations = json.loads(output)["plan"] if output.lstrip().startswith("{") else []
     for operation in operations:
         role, _, name = operation["name"].rpartition(" | ")
-        for host in operation["hosts_with_change"] + operation["hosts_with_conditional_change"]:
+        changing = operation["hosts_with_change"] + operation["hosts_with_conditional_change"]
+        # On a host that could not be read an operation does nothing but say so.
+        for host in (host for host in changing if host not in plan.failed):
             rows = plan.hosts.setdefault(host, [])
             if not any(row["role"] == role for row in rows):
                 rows.append({"role": role, "kind": "operation", "action": "run", "what": name})

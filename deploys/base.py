@@ -65,6 +65,7 @@ def install() -> None:
         service="base",
         entries=_entries(topology, machine, kind),
         units=[*TIMERS, *clock],
+        boot_units=[RECOVER],
         steps=_steps(machine, [*TIMERS, *clock]),
     )
 
@@ -122,7 +123,7 @@ systemctl start {" ".join(units)}
 [ "$(uname -n)" = {machine.name} ]
 getent hosts {machine.fqdn} | grep -qF '{machine.address} '
 """,
-        live=f"uname -n; {is_trusted}; systemctl is-enabled {RECOVER}",
+        live=f"uname -n; {is_trusted}",
     )
 
 

@@ -29,7 +29,7 @@ class RolloutState(FactBase[Rollout | None]):
 
     @override
     def command(self, rollout_id: str) -> str:
-        return f"expected={shlex.quote(rollout_id)}\n{SCRIPT.read_text()}"
+        return _script(rollout_id)
 
     @override
     def process(self, output: list[str]) -> Rollout:
@@ -38,3 +38,12 @@ class RolloutState(FactBase[Rollout | None]):
         lines = [line.split("\t") for line in output]
         roles = tuple(line[1] for line in lines if line[0] == "role")
         return Rollout(marked=["marked"] in lines, roles=roles)
+
+
+def refusal(rollout_id: str) -> str:
+    """Shell text that ends a fact of its own with the reason, on a host of another roll-out."""
+    return f"(\n{_script(rollout_id)}\n) >/dev/null || exit\n"
+
+
+def _script(rollout_id: str) -> str:
+    return f"expected={shlex.quote(rollout_id)}\n{SCRIPT.read_text()}"

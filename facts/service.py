@@ -11,6 +11,8 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 from typing_extensions import override
 
+from facts.rollout import refusal
+
 SCRIPT = Path(__file__).with_name("service_state.sh")
 
 
@@ -56,12 +58,14 @@ class State:
 class ServiceState(FactBase[State | None]):
     """State of a service; None where it could not be read, which is not the same as absent.
 
-    Paths and units come over standard input (`state_request`), so their number has no limit.
+    Paths and units come over standard input (`state_request`), so their number has no limit. With
+    `rollout_id` the state is read only on a host that no other roll-out has marked.
     """
 
     @override
-    def command(self, service: str, live: str = "") -> str:
-        return f"service={shlex.quote(service)}\nlive={shlex.quote(live)}\n{SCRIPT.read_text()}"
+    def command(self, service: str, live: str = "", rollout_id: str = "") -> str:
+        names = f"service={shlex.quote(service)}\nlive={shlex.quote(live)}\n"
+        return f"{refusal(rollout_id) if rollout_id else ''}{names}{SCRIPT.read_text()}"
 
     @override
     def process(self, output: list[str]) -> State:

@@ -10,6 +10,7 @@ from lab.checkout import container_name
 from lab.engine import docker
 
 SCRIPT = Path(__file__).with_name("observer.sh")
+KINDS = {"f": "file", "d": "directory", "l": "link"}
 
 
 @dataclass(frozen=True)
@@ -17,14 +18,15 @@ class Observation:
     """Everything that a roll-out can change on one host.
 
     `entries` maps a path to (kind, mode, owner, sha256 or link target); `owned` are the paths that
-    Debian packages brought. `units` maps a unit to (activity, enablement).
+    Debian packages brought. `units` maps a unit to (activity, enablement), `containers` a name to
+    (image, state, start time).
     """
 
     entries: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     owned: frozenset[str] = frozenset()
     units: dict[str, tuple[str, str]] = field(default_factory=dict)
-    containers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    containers: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
@@ -43,23 +45,21 @@ def observe(host: str) -> Observation:
 
 
 def parse(output: str) -> Observation:
+    """An observation from the lines of `observer.sh`."""
     rows = [line.split("\t") for line in output.splitlines()]
     digests = (row[1].split("  ", 1) for row in rows if row[0] == "sum")
     sums = {path: digest for digest, path in digests}
-    links = {row[1]: row[2] for row in rows if row[0] == "link"}
     active = {row[1]: row[2] for row in rows if row[0] == "active"}
     enabled = {row[1]: row[2] for row in rows if row[0] == "enabled"}
     return Observation(
         entries={
-            path: (_kind(kind), mode, owner, sums.get(path) or links.get(path, ""))
-            for _, kind, mode, owner, path in (row for row in rows if row[0] == "entry")
+            path: (KINDS[kind], mode, owner, target or sums.get(path, ""))
+            for _, kind, mode, owner, path, target in (row for row in rows if row[0] == "entry")
         },
         packages={row[1]: row[2] for row in rows if row[0] == "package" and row[3] == "installed"},
         owned=frozenset(row[1] for row in rows if row[0] == "owned"),
         units={u: (active.get(u, "inactive"), enabled.get(u, "")) for u in active | enabled},
-        containers={row[1].lstrip("/"): (row[2], row[3]) for row in rows if row[0] == "container"},
+        containers={
+            row[1].lstrip("/"): (row[2], row[3], row[4]) for row in rows if row[0] == "container"
+        },
     )
-
-
-def _kind(kind: str) -> str:
-    return {"directory": "directory", "symbolic link": "link"}.get(kind, "file")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
 
 from lab.checkout import ROOT, STATE
 from lab.engine import LabError
@@ -22,37 +23,53 @@ INVENTORY = "lab/inventory.py"
 FIRST = STATE / "first-rollout"
 """What the first roll-out of this lab announced, and what was observed before and after it."""
 
+Done = subprocess.CompletedProcess[str]
+Given = TypeVar("Given")
+Found = TypeVar("Found")
+
 
 def rollout() -> None:
     """Roll out, show that a second plan is empty, verify, and print what runs where."""
-    with (
-        step("Trust every host: pin its key, make the deploying account"),
-        ThreadPoolExecutor(max_workers=3) as pool,
-    ):
-        list(pool.map(_trust, first_logins()))
-    if (FIRST / "after.json").exists():
-        _apply()
-    else:
-        _first_apply()
+    with step("Trust every host: pin its key, make the deploying account"):
+        _each(_trust, first_logins())
+    is_first = not (FIRST / "after.json").exists()
+    if is_first and not (FIRST / "before.json").exists():
+        _record_plan()
+    _apply()
+    if is_first:
+        with step("Record what the first roll-out changed"):
+            _record("after.json")
     with step("Plan again: nothing may be left to do"):
-        _expect(_python("planning", INVENTORY), 0)
+        second = _expect(_python("planning", INVENTORY), 0)
+    say(_last_line(second))
     with step("Verify: use every service as its users do"):
-        _expect(_python("pytest", "-q", "tests/verify", "--inventory", INVENTORY), 0)
+        verified = _expect(_python("pytest", "-q", "tests/verify", "--inventory", INVENTORY), 0)
+    say(_last_line(verified))
     print(table(INVENTORY))
 
 
-def _first_apply() -> None:
+def recorded_plan() -> dict[str, Any]:
+    """The JSON form of the plan that the first roll-out carried out."""
+    plan: dict[str, Any] = json.loads((FIRST / "plan.json").read_text())
+    return plan
+
+
+def recorded(name: str) -> dict[str, Observation]:
+    """The observations that the first roll-out recorded as `name`, by host."""
+    rows = json.loads((FIRST / name).read_text())
+    return {host: Observation.from_record(row) for host, row in rows.items()}
+
+
+def _record_plan() -> None:
     """The first roll-out leaves a record, against which the tests hold the plan's word."""
     FIRST.mkdir(exist_ok=True)
-    hosts = [machine.name for machine in all_machines()]
     with step("Plan the empty lab"):
-        plan = _python("planning", INVENTORY, "--json")
-        _expect(plan, 2)
-        (FIRST / "plan.json").write_text(plan.stdout)
-        _record("before.json", hosts)
-    _apply()
-    with step("Record what the first roll-out changed"):
-        _record("after.json", hosts)
+        plan = _expect(_python("planning", INVENTORY, "--json"), 2)
+    (FIRST / "plan.json").write_text(plan.stdout)
+    say(json.loads(plan.stdout)["summary"])
+    # Last: with it the record of an interrupted first roll-out goes on where it was.
+    with step("Record what is there before"):
+        _record("before.json")
 
 
 def _apply() -> None:
@@ -70,30 +87,32 @@ def _trust(login: FirstLogin) -> None:
     _expect(_python(*command, stdin=login.password), 0)
 
 
-def _python(module: str, *arguments: str, stdin: str | None = None) -> _Done:
+def _python(module: str, *arguments: str, stdin: str | None = None) -> Done:
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=ROOT, input=stdin or "", capture_output=True, text=True)
 
 
-def _expect(done: _Done, code: int) -> None:
+def _expect(done: Done, code: int) -> Done:
     if done.returncode != code:
         said = f"{done.stdout}\n{done.stderr}".strip()
         raise LabError(f"{_words(done.args)} ended with {done.returncode}:\n{said}")
+    return done
 
 
 def _words(command: Sequence[str]) -> str:
     return " ".join(["python", *command[1:]])
 
 
-def _record(name: str, hosts: Iterable[str]) -> None:
-    seen = {host: asdict(observe(host)) for host in hosts}
+def _last_line(done: Done) -> str:
+    return done.stdout.strip().splitlines()[-1]
+
+
+def _record(name: str) -> None:
+    hosts = [machine.name for machine in all_machines()]
+    seen = dict(zip(hosts, map(asdict, _each(observe, hosts)), strict=True))
     (FIRST / name).write_text(json.dumps(seen, default=sorted))
 
 
-def recorded(name: str) -> dict[str, Observation]:
-    """The observations that the first roll-out recorded as `name`, by host."""
-    rows = json.loads((FIRST / name).read_text())
-    return {host: Observation.from_record(row) for host, row in rows.items()}
-
-
-_Done = subprocess.CompletedProcess[str]
+def _each(do: Callable[[Given], Found], things: Iterable[Given]) -> list[Found]:
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        return list(pool.map(do, things))

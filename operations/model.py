@@ -88,7 +88,8 @@ def _changes(model: Download, action: str, there: ModelFile | None, root: str) -
         return [Change("model", "download", model.name, detail)]
     if action == "own":
         diff = f"- {there.ownership}\n+ {OWNERSHIP}\n"
-        return [Change("file", "modify", path, {"sha256": model.sha256, "mode": "0644"}, diff)]
+        found = {"sha256": model.sha256, "mode": "0644", "owner": "root:root"}
+        return [Change("file", "modify", path, found, diff)]
     if action == "mark":
         return [Change("model", "mark as verified", model.name, detail)]
     diff = f"- sha256 {there.sha256}\n+ sha256 {model.sha256}\n"

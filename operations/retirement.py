@@ -10,7 +10,7 @@ from pyinfra.api.operation import operation
 
 import changes
 from changes import Change
-from facts.service import State
+from facts.service import State, UnitState
 from operations.service import UNREADABLE, entry_changes, read_state, unit_name
 from operations.transaction import STATE, Steps, Transaction
 
@@ -41,7 +41,7 @@ def service_removed(service: str, units: Sequence[str] = ()) -> Generator[Pyinfr
     changes.announce(
         host,
         [
-            *(Change("unit", "disable", unit) for unit in served),
+            *(change for unit in served for change in _endings(unit, found.units[unit])),
             *entry_changes((), present, found, {}),
         ],
     )
@@ -52,6 +52,13 @@ def service_removed(service: str, units: Sequence[str] = ()) -> Generator[Pyinfr
     )
     yield from Transaction(service, (), (), present, units=(), steps=steps).commands()
     yield StringCommand("rm", "-rf", f"{STATE}/{service}")
+
+
+def _endings(unit: str, state: UnitState) -> list[Change]:
+    return [
+        *([Change("unit", "disable", unit)] if state.enablement == "enabled" else []),
+        *([Change("unit", "stop", unit)] if state.active == "active" else []),
+    ]
 
 
 def _known(found: State, units: Sequence[str]) -> list[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from pyinfra import host
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 
 import changes
+import secret_store
 from changes import Change
 from facts.service import FileContents, Found, ServiceState, State, UnitState, state_request
 from operations.entries import Directory, Entry, File, Link
@@ -25,6 +27,7 @@ def deployed(
     units: Sequence[str] = (),
     on_change: str = "restart",
     steps: Steps | None = None,
+    boot_units: Sequence[str] = (),
 ) -> Generator[PyinfraCommand]:
     """
     Have exactly these files, in force, and these units enabled and running.
@@ -36,6 +39,7 @@ def deployed(
     + on_change: `restart` or `reload`, for units that run already
     + steps: checks and actions around the swap; `activate` and `deactivate` follow from the units
       where they are empty
+    + boot_units: systemd units that are enabled and do their work at boot, not now
 
     **Example:**
 
@@ -45,19 +49,25 @@ def deployed(
         )
     """
     steps = steps_with_units(steps or Steps(), entries, units, on_change)
-    found = read_state(service, entries, units, steps.live)
+    found = read_state(service, entries, [*units, *boot_units], steps.live)
     if found is None:
         yield StringCommand(UNREADABLE)
         return
-    yield from land(service, entries, units, steps, found, unit_changes(found, units))
+    others = [*enablements(found, boot_units), *unit_changes(found, units)]
+    yield from land(service, entries, units, steps, found, others)
 
 
 def read_state(
     service: str, entries: Sequence[Entry], units: Sequence[str], live: str
 ) -> State | None:
     """The state of a service on the current host; None where it could not be read."""
-    request = state_request([entry.path for entry in entries], [unit_name(unit) for unit in units])
-    return host.get_fact(ServiceState, service=service, live=live, _stdin=request)
+    paths = [*way_to(entries), *(entry.path for entry in entries)]
+    request = state_request(paths, [unit_name(unit) for unit in units])
+    if not any(isinstance(entry, File) and entry.secret for entry in entries):
+        return host.get_fact(ServiceState, service=service, live=live, _stdin=request)
+    # A role deployed alone joins no roll-out, and a new store would bring it new secrets silently.
+    mark = secret_store.for_data(host.data).rollout_id
+    return host.get_fact(ServiceState, service=service, live=live, rollout_id=mark, _stdin=request)
 
 
 def land(
@@ -75,6 +85,7 @@ def land(
     obsolete = sorted(set(found.manifest) - declared, reverse=True)
     drop = [path for path in obsolete if path in found.found]
     planned = [
+        *(_made(path) for path in way_to(put) if path not in found.found),
         *entry_changes(put, drop, found, _contents(put, found) if changes.shown() else {}),
         *others,
         *setting_changes(service, steps, found),
@@ -106,6 +117,12 @@ def steps_with_units(
         activate=steps.activate or ("systemctl daemon-reload\n" if reload_units else "") + activate,
         deactivate=steps.deactivate or f"systemctl disable --quiet --now {names}\n",
     )
+
+
+def way_to(entries: Sequence[Entry]) -> list[str]:
+    """The directories above the entries that are none themselves; missing ones get made."""
+    parents = {str(path) for entry in entries for path in PurePosixPath(entry.path).parents}
+    return sorted(parents - {"/"} - {entry.path for entry in entries})
 
 
 def differs(entry: Entry, found: Found | None) -> bool:
@@ -141,16 +158,28 @@ def entry_changes(
 
 def unit_changes(found: State, units: Sequence[str]) -> list[Change]:
     """What has to happen to the units themselves, apart from following changed files."""
-    planned = []
+    planned = enablements(found, units)
     for unit in units:
-        state = found.units.get(unit_name(unit), UnitState("not-found", "", "inactive", False))
-        if state.enablement not in ("enabled", "enabled-runtime", "static", "alias", "indirect"):
-            planned.append(Change("unit", "enable", unit_name(unit)))
+        state = _unit_state(found, unit)
         if state.active not in ("active", "activating", "reloading"):
             planned.append(Change("unit", "start", unit_name(unit)))
         if state.needs_reload:
             planned.append(Change("unit", "reload definition of", unit_name(unit)))
     return planned
+
+
+def enablements(found: State, units: Sequence[str]) -> list[Change]:
+    """One change for each unit that would not start at boot."""
+    starting = ("enabled", "enabled-runtime", "static", "alias", "indirect")
+    return [
+        Change("unit", "enable", unit_name(unit))
+        for unit in units
+        if _unit_state(found, unit).enablement not in starting
+    ]
+
+
+def _unit_state(found: State, unit: str) -> UnitState:
+    return found.units.get(unit_name(unit), UnitState("not-found", "", "inactive", False))
 
 
 def setting_changes(service: str, steps: Steps, found: State) -> list[Change]:
@@ -188,6 +217,10 @@ def _entry_change(entry: Entry, found: Found | None, old: dict[str, bytes]) -> C
             before = f"- {found.target or found.kind}\n" if found else ""
             diff = f"{before}+ {entry.target}\n"
             return Change("link", action, entry.path, {"target": entry.target}, diff)
+
+
+def _made(path: str) -> Change:
+    return Change("directory", "create", path, {"mode": "0755", "owner": "root:root"})
 
 
 def _file_diff(entry: File, found: Found | None, old: dict[str, bytes]) -> str:

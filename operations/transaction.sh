@@ -70,7 +70,7 @@ write_beside() {
         grep -qxF -e "$path" put || continue
         case $kind in
         directory)
-            mkdir -p "$path" || return 1 ;;
+            (umask 022 && mkdir -p "${path%/*}") && mkdir -p "$path" || return 1 ;;
         file)
             (umask 022 && mkdir -p "${path%/*}") && rm -f "$(beside "$path")" &&
                 cp -p "stage$path" "$(beside "$path")" && sync "$(beside "$path")" || return 1 ;;

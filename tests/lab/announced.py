@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.observer import Observation
 
-GENERATED: tuple[str, ...] = ()
-"""Path prefixes below which packages write of their own accord, in no list of dpkg's."""
+GENERATED: Mapping[str, str] = {
+    r"/etc/alternatives/.+": "links that announced packages register (update-alternatives)",
+    r"/etc/rc[S0-6]\.d/.+": "start links of the init scripts of announced packages",
+    r"/etc/init\.d/.+": "executable as long as its announced package is installed",
+    r"/etc/systemd/system/sshd\.service": "the second name of ssh.service while that is enabled",
+    r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?": "accounts of announced packages",
+    r"/etc/ssl/certs/.+": "made from the announced CA (update-ca-certificates)",
+    r"/etc/ld\.so\.cache": "made from the libraries of announced packages (ldconfig)",
+    r"/etc/apt/apt\.conf\.d/50unattended-upgrades": "written when its package is configured",
+    r"/etc/nginx/sites-enabled/default": "linked when its package is configured",
+    r"/etc/lighttpd/conf-enabled(/.+)?": "linked when Prometheus' JavaScript is configured",
+    r"/etc/cni(/net\.d)?|/opt/containerd(/.+)?": "made when containerd starts",
+    r"/opt/ai-idp/models/client-[0-9a-f]+(/.+)?": "follows from the announced requirements.txt",
+    r"/srv/models(/[^/]+(/[^/]+\.verified)?)?": "folder and mark of an announced model",
+    r"/srv/models/\.incoming/.+": "what a download leaves for the next one",
+    r"/var/lib/ai-idp/roles": "folder of the announced records",
+}
+"""Paths (regular expressions) that no plan names, and why nobody has to announce them."""
+
+STARTED_BY_OTHERS: Mapping[str, str] = {
+    r"containerd\.service|docker\.socket": "docker.service requires them",
+    r"unattended-upgrades\.service": "enabled by its announced package",
+    r"user(-runtime-dir)?@\d+\.service": "somebody is logged in",
+}
+"""Units (regular expressions) whose state no plan names, and whose doing it is."""
+
+Row = Mapping[str, Any]
+OFF = ("inactive", "")
+"""The state of a unit that does not exist."""
 
 
-def differences(
-    rows: Sequence[Mapping[str, Any]], before: Observation, after: Observation
-) -> list[str]:
+def differences(rows: Sequence[Row], before: Observation, after: Observation) -> list[str]:
     """Every way in which the run was not what the plan of one host said; none is right."""
-    by_kind: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for row in rows:
-        by_kind.setdefault(row["kind"], {})[row["what"]] = row
-    entries = {
-        **by_kind.get("file", {}),
-        **by_kind.get("directory", {}),
-        **by_kind.get("link", {}),
-    }
+    entries = _of(rows, "file", "directory", "link")
+    models = {row["detail"]["path"]: row for row in rows if row["kind"] == "model"}
     return [
         *_entries_as_announced(entries, after),
-        *_silent_entries(entries, before, after),
-        *_packages(by_kind.get("package", {}), before, after),
-        *_units(by_kind.get("unit", {}), after),
-        *_containers(by_kind.get("container", {}), before, after),
+        *_models_as_announced(models, after),
+        *_silent_entries({*entries, *models}, before, after),
+        *_packages(_of(rows, "package"), before, after),
+        *_units(rows, before, after),
+        *_containers(_of(rows, "container"), before, after),
     ]
 
 
-def _entries_as_announced(
-    announced: Mapping[str, Mapping[str, Any]], after: Observation
-) -> list[str]:
+def is_generated(path: str) -> bool:
+    """Whether what lies at `path` follows from announced changes without being one."""
+    return _is_known(path, GENERATED)
+
+
+def _of(rows: Sequence[Row], *kinds: str) -> dict[str, Row]:
+    return {row["what"]: row for row in rows if row["kind"] in kinds}
+
+
+def _entries_as_announced(announced: Mapping[str, Row], after: Observation) -> list[str]:
     wrong = []
     for path, row in announced.items():
         found = after.entries.get(path)
@@ -48,7 +76,7 @@ def _entries_as_announced(
     return wrong
 
 
-def _told(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _told(row: Row) -> tuple[str, ...]:
     detail = row["detail"]
     match row["kind"]:
         case "file":
@@ -59,60 +87,81 @@ def _told(row: Mapping[str, Any]) -> tuple[str, ...]:
             return ("link", detail["target"])
 
 
-def _seen(row: Mapping[str, Any], found: tuple[str, str, str, str]) -> tuple[str, ...]:
+def _seen(row: Row, found: tuple[str, str, str, str]) -> tuple[str, ...]:
     kind, mode, owner, content = found
     return {"file": found, "directory": (kind, mode, owner)}.get(row["kind"], (kind, content))
 
 
-def _silent_entries(
-    announced: Mapping[str, Mapping[str, Any]], before: Observation, after: Observation
-) -> list[str]:
-    paths = set(before.entries) | set(after.entries)
-    touched = {p for p in paths if before.entries.get(p) != after.entries.get(p)}
-    packaged = before.owned | after.owned
+def _models_as_announced(announced: Mapping[str, Row], after: Observation) -> list[str]:
     return [
-        f"{path} changed and was not announced"
-        for path in sorted(touched - set(announced) - packaged)
-        if not path.startswith(GENERATED)
+        f"the model at {path} is not the announced one"
+        for path, row in announced.items()
+        if after.entries.get(path, ("",))[-1] != row["detail"]["sha256"]
     ]
 
 
-def _packages(
-    announced: Mapping[str, Mapping[str, Any]], before: Observation, after: Observation
-) -> list[str]:
+def _silent_entries(announced: set[str], before: Observation, after: Observation) -> list[str]:
+    """A file that comes or goes with a package is covered by the package; a changed one is not."""
+    touched = {path for path, _ in before.entries.items() ^ after.entries.items()}
+    moved = before.entries.keys() ^ after.entries.keys()
+    packaged = moved & (before.owned | after.owned)
+    return [
+        f"{path} changed and was not announced"
+        for path in sorted(touched - announced - packaged)
+        if not is_generated(path)
+    ]
+
+
+def _packages(announced: Mapping[str, Row], before: Observation, after: Observation) -> list[str]:
     told = {
-        name: row["detail"].get("version", "")
+        (name, "gone" if row["action"] == "remove" else row["detail"]["version"])
         for name, row in announced.items()
-        if row["action"] != "remove"
     }
+    seen = set(after.packages.items() - before.packages.items())
+    seen |= {(name, "gone") for name in before.packages.keys() - after.packages.keys()}
+    wrong = [f"package {name} {version} was announced, not seen" for name, version in told - seen]
+    return wrong + [f"package {name} {version} came unannounced" for name, version in seen - told]
+
+
+def _units(rows: Sequence[Row], before: Observation, after: Observation) -> list[str]:
+    """Each announced action turned the unit from what it was, and no other unit turned."""
+    told = {(row["what"], row["action"]) for row in rows if row["kind"] == "unit"}
+    settings = " ".join(row["what"] for row in rows if row["kind"] == "setting")
     seen = {
-        name: version
-        for name, version in after.packages.items()
-        if before.packages.get(name) != version
+        (unit, action)
+        for unit in before.units | after.units
+        for action in _turned(before.units.get(unit, OFF), after.units.get(unit, OFF))
     }
-    gone = set(before.packages) - set(after.packages)
-    told_gone = {name for name, row in announced.items() if row["action"] == "remove"}
-    wrong = [f"package {n} {v} was announced, not seen" for n, v in told.items() - seen.items()]
-    wrong += [f"package {n} {v} came unannounced" for n, v in seen.items() - told.items()]
-    return wrong + [f"package {name} went or stayed against the plan" for name in gone ^ told_gone]
+    seen |= {pair for pair in told if pair[1].startswith("reload")}
+    wrong = [f"{action} {unit} was announced, not seen" for unit, action in told - seen]
+    return wrong + [
+        f"{unit} was turned ({action}) unannounced"
+        for unit, action in seen - told
+        if unit not in settings and not _is_known(unit, STARTED_BY_OTHERS)
+    ]
 
 
-def _units(announced: Mapping[str, Mapping[str, Any]], after: Observation) -> list[str]:
-    wrong = []
-    for unit, row in announced.items():
-        active, enablement = after.units.get(unit, ("", ""))
-        if row["action"] == "start" and active != "active":
-            wrong.append(f"{unit} was to be started and is {active}")
-        if row["action"] == "enable" and enablement != "enabled":
-            wrong.append(f"{unit} was to be enabled and is {enablement}")
+def _turned(before: tuple[str, str], after: tuple[str, str]) -> list[str]:
+    """What happened to a unit, in the plan's words."""
+    activity = {(False, True): "start", (True, False): "stop"}
+    enablement = {(False, True): "enable", (True, False): "disable"}
+    found = (
+        activity.get((before[0] == "active", after[0] == "active")),
+        enablement.get((before[1] == "enabled", after[1] == "enabled")),
+    )
+    return [action for action in found if action]
+
+
+def _containers(announced: Mapping[str, Row], before: Observation, after: Observation) -> list[str]:
+    told = {f"{name.replace('/', '-')}-1": row for name, row in announced.items()}
+    seen = {name for name, _ in before.containers.items() ^ after.containers.items()}
+    wrong = [f"container {name} was announced or changed, not both" for name in told.keys() ^ seen]
+    for name in told.keys() & seen & after.containers.keys():
+        image, state, _ = after.containers[name]
+        if state != "running" or image != told[name]["detail"].get("image", image):
+            wrong.append(f"container {name} is {state} from {image}, not as announced")
     return wrong
 
 
-def _containers(
-    announced: Mapping[str, Mapping[str, Any]], before: Observation, after: Observation
-) -> list[str]:
-    told = {row["detail"]["image"] for row in announced.values() if "image" in row["detail"]}
-    names = set(before.containers) | set(after.containers)
-    touched = {n for n in names if before.containers.get(n) != after.containers.get(n)}
-    seen = {after.containers[name][0] for name in touched if name in after.containers}
-    return [f"image {image} runs or was announced, not both" for image in told ^ seen]
+def _is_known(name: str, known: Mapping[str, str]) -> bool:
+    return any(re.fullmatch(pattern, name) for pattern in known)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import planning
 from lab.checkout import ROOT, container_name
+from lab.observer import Observation, observe
 from planning import Plan
 
 INVENTORY = "lab/inventory.py"
@@ -31,8 +33,14 @@ def shell(host: str, command: str, check: bool = True) -> str:
     return run.stdout
 
 
-def plan(*limit: str, deploy: str = "deploy.py") -> Plan:
-    return planning.make(INVENTORY, limit, deploy)
+def plan(*limit: str, deploy: str = "deploy.py", inventory: str = INVENTORY) -> Plan:
+    return planning.make(inventory, limit, deploy)
+
+
+def plan_command(*arguments: str, inventory: str = INVENTORY) -> Done:
+    """Run ./plan as a person would."""
+    command = ["./plan", inventory, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def pyinfra(*arguments: str, timeout: int = 900) -> Done:
@@ -41,9 +49,15 @@ def pyinfra(*arguments: str, timeout: int = 900) -> Done:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
 
 
-def apply(*limit: str) -> Done:
+def apply(*limit: str, deploy: str = "deploy.py", inventory: str = INVENTORY) -> Done:
     limits = [word for name in limit for word in ("--limit", name)]
-    return pyinfra("-y", INVENTORY, "deploy.py", *limits)
+    return pyinfra("-y", inventory, deploy, *limits)
+
+
+def observe_all(hosts: Sequence[str]) -> dict[str, Observation]:
+    """What is on each of `hosts` now."""
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        return dict(zip(hosts, pool.map(observe, hosts), strict=True))
 
 
 def changed(plan: Plan) -> dict[str, set[tuple[str, str, str]]]:

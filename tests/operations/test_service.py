@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import io
 import tarfile
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyinfra.api.command import StringCommand
 
+import secret_store
 from facts.service import Found, ServiceState, State, UnitState
 from operations import service
-from operations.entries import Directory, File, Link
+from operations.entries import Directory, Entry, File, Link
 from operations.transaction import Steps, Transaction
 from tests.fake_host import Run, run
 
@@ -26,11 +29,29 @@ MANIFEST = "manifest\t/etc/demo/demo.conf"
 CONVERGED = [MANIFEST, THERE, SUM, RUNNING, "end"]
 
 
-def deploy(state: Any, entries: tuple[Any, ...] = (CONFIG,), steps: Steps | None = None) -> Run:
+SECRET = File("/etc/demo/key", b"coffee-beans", "0600", secret=True)
+
+
+def deploy(
+    state: Any,
+    entries: tuple[Any, ...] = (CONFIG,),
+    steps: Steps | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Run:
     return run(
         lambda: service.deployed(service="demo", entries=entries, units=["demo"], steps=steps),
         {"service=demo": state},
+        data,
     )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> dict[str, str]:
+    """A host's data with a secret store of its own, which is what brings secret files."""
+    paths = {"secret_store": tmp_path / "secrets", "secret_identity": tmp_path / "identity.txt"}
+    data = {key: str(path) for key, path in paths.items()}
+    secret_store.for_data(data).ensure([])
+    return data
 
 
 def test_a_converged_service_costs_one_command() -> None:
@@ -108,11 +129,17 @@ def test_a_transaction_carries_the_whole_set_and_names_what_differs() -> None:
     ]
 
 
-def test_no_content_is_in_a_command_line() -> None:
-    secret = File("/etc/demo/key", b"c0ffee-c0ffee", "0600", secret=True)
-    outcome = deploy([RUNNING, "end"], (secret,))
-    encoded = base64.b64encode(b"c0ffee-c0ffee").decode()[:12]
-    assert not any("c0ffee" in line or encoded in line for line in outcome.commands)
+def test_no_content_is_in_a_command_line(store: dict[str, str]) -> None:
+    outcome = deploy([RUNNING, "end"], (SECRET,), data=store)
+    encoded = base64.b64encode(SECRET.content).decode()[:12]
+    assert len(outcome.commands) > 1
+    assert not any("coffee-beans" in line or encoded in line for line in outcome.commands)
+
+
+def test_a_set_with_secrets_is_read_on_hosts_of_this_rollout_alone(store: dict[str, str]) -> None:
+    read = deploy([RUNNING, "end"], (SECRET,), data=store).commands[0]
+    assert f"expected={secret_store.for_data(store).rollout_id}" in read
+    assert "expected=" not in deploy(CONVERGED).commands[0]
 
 
 def test_unit_files_in_the_set_make_systemd_read_them_again() -> None:
@@ -168,3 +195,14 @@ def _members(stdin: str) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(stdin))) as archive:
         files = {member.name: archive.extractfile(member) for member in archive}
         return {name: file.read() for name, file in files.items() if file is not None}
+
+
+def test_the_directories_above_the_entries_are_asked_for_each_once() -> None:
+    entries: list[Entry] = [Directory("/etc/demo"), CONFIG, Link("/opt/a/b", "c")]
+    assert service.way_to(entries) == ["/etc", "/opt", "/opt/a"]
+
+
+def test_a_unit_for_the_boot_is_enabled_and_not_started() -> None:
+    found = State(units={"demo.service": UnitState("loaded", "disabled", "inactive", False)})
+    planned = service.enablements(found, ["demo"])
+    assert [(change.action, change.what) for change in planned] == [("enable", "demo.service")]

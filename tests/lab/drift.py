@@ -1,0 +1,163 @@
+"""Drift: what somebody does to the lab's hosts by hand, and the words that a plan has for it.
+
+What drifts together does so on hosts and roles that keep out of each other's way, so that one plan
+and one run serve many cases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Change = tuple[str, str, str]
+"""Kind, action and what, as a plan names them; of a setting, the service that it belongs to."""
+
+SERVER, JETSON = "schlimers-server", "jetson"
+XPS15, XPS13 = "xps15", "xps13"
+GATEWAY, OBSERVATION = "sclimers-gateway", "sclimers-observation"
+GRAFANA, AUTOMATION, MLFLOW = "sclimers-grafana", "sclimers-automation", "sclimers-mlflow"
+
+SERVER_CONTAINER = "llama_cpp-server-1"
+BY_HAND_IMAGE = "by-hand:1"
+MODEL = "llama-3.2-3b-instruct"
+NODE_EXPORTER = "prometheus-node-exporter"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One thing done by hand as root, and exactly what the next plan names because of it."""
+
+    kind: str
+    role: str
+    host: str
+    by_hand: str
+    named: frozenset[Change]
+
+    @property
+    def id(self) -> str:
+        return f"{self.role}-{self.kind}"
+
+
+def content(role: str, host: str, path: str) -> Drift:
+    command = f"printf '# by hand\\n' >>{path}"
+    return Drift("content", role, host, command, frozenset({("file", "modify", path)}))
+
+
+def mode(role: str, host: str, path: str, kind: str = "file") -> Drift:
+    return Drift("mode", role, host, f"chmod 0777 {path}", frozenset({(kind, "modify", path)}))
+
+
+def unit(role: str, host: str, name: str, *further: Change) -> Drift:
+    named = {("unit", "enable", name), ("unit", "start", name), *further}
+    return Drift("unit", role, host, f"systemctl disable --now {name}", frozenset(named))
+
+
+def package(role: str, host: str, name: str, *further: Change) -> Drift:
+    command = f"DEBIAN_FRONTEND=noninteractive dpkg --remove --force-depends {name}"
+    return Drift(
+        "package", role, host, command, frozenset({("package", "install", name), *further})
+    )
+
+
+def package_of_unit(role: str, host: str, name: str) -> Drift:
+    """Without its package a unit is neither there nor enabled."""
+    unit = f"{name}.service"
+    return package(role, host, name, ("unit", "enable", unit), ("unit", "start", unit))
+
+
+def container(kind: str, action: str, by_hand: str) -> Drift:
+    named = frozenset({("container", action, "llama_cpp/server")})
+    return Drift(kind, "llama_cpp", SERVER, by_hand, named)
+
+
+def setting(role: str, host: str, by_hand: str) -> Drift:
+    return Drift("setting", role, host, by_hand, frozenset({("setting", "restore", role)}))
+
+
+CONTENTS_AND_SETTINGS = (
+    content("base", XPS15, "/etc/hosts"),
+    content("ssh", GRAFANA, "/etc/ssh/sshd_config.d/00-ai-idp.conf"),
+    content("firewall", AUTOMATION, "/etc/ai-idp/firewall.nft"),
+    content("node_exporter", MLFLOW, f"/etc/default/{NODE_EXPORTER}"),
+    content("docker", JETSON, "/etc/docker/daemon.json"),
+    content("models", SERVER, "/opt/ai-idp/models/requirements.txt"),
+    content("llama_cpp", SERVER, "/opt/ai-idp/stacks/llama_cpp/compose.yaml"),
+    content("nginx", GATEWAY, "/etc/nginx/nginx.conf"),
+    content("prometheus", OBSERVATION, "/etc/prometheus/prometheus.yml"),
+    setting("base", XPS13, "hostname by-hand"),
+    setting("ssh", XPS13, "systemctl disable ssh.service"),
+    setting("firewall", XPS13, "nft delete table inet ai_idp"),
+    container("setting", "recreate", f"docker update --pids-limit 7 {SERVER_CONTAINER}"),
+    Drift(
+        "setting",
+        "models",
+        SERVER,
+        "rm $(readlink -f /opt/ai-idp/models/client)/complete",
+        frozenset({("setting", "restore", "models")}),
+    ),
+)
+
+MODES_AND_UNITS = (
+    mode("base", GRAFANA, "/etc/hosts"),
+    mode("ssh", XPS15, "/etc/ssh/sshd_config.d/00-ai-idp.conf"),
+    mode("firewall", XPS15, "/etc/ai-idp", kind="directory"),
+    mode("node_exporter", XPS15, f"/etc/default/{NODE_EXPORTER}"),
+    mode("docker", SERVER, "/etc/docker/daemon.json"),
+    mode("models", SERVER, "/opt/ai-idp/models/requirements.txt"),
+    mode("llama_cpp", SERVER, "/opt/ai-idp/stacks/llama_cpp/api-key"),
+    mode("nginx", GATEWAY, "/etc/nginx/tls/gateway.key"),
+    mode("prometheus", OBSERVATION, "/etc/prometheus/secrets/llama_cpp/api-key"),
+    unit("base", AUTOMATION, "apt-daily.timer"),
+    Drift(
+        "boot unit",
+        "base",
+        GRAFANA,
+        "systemctl disable ai-idp-recover.service",
+        frozenset({("unit", "enable", "ai-idp-recover.service")}),
+    ),
+    unit("firewall", AUTOMATION, "ai-idp-firewall.service", ("setting", "restore", "firewall")),
+    unit("node_exporter", MLFLOW, f"{NODE_EXPORTER}.service"),
+    unit("docker", JETSON, "docker.service"),
+    unit("nginx", GATEWAY, "nginx.service"),
+    unit("prometheus", OBSERVATION, "prometheus.service"),
+    container("container", "start", f"docker stop {SERVER_CONTAINER}"),
+    Drift(
+        "wrong byte",
+        "models",
+        SERVER,
+        f"printf X | dd of=$(echo /srv/models/{MODEL}/*.gguf) bs=1 seek=4096 conv=notrunc",
+        frozenset({("model", "replace", MODEL)}),
+    ),
+)
+
+PACKAGES_AND_CONTAINERS = (
+    package("base", GRAFANA, "unattended-upgrades"),
+    package("ssh", AUTOMATION, "openssh-client"),
+    package("firewall", MLFLOW, "nftables", ("setting", "restore", "firewall")),
+    package_of_unit("node_exporter", XPS13, NODE_EXPORTER),
+    package("docker", JETSON, "docker-compose"),
+    package("models", SERVER, "python3-venv"),
+    package_of_unit("nginx", GATEWAY, "nginx"),
+    package_of_unit("prometheus", OBSERVATION, "prometheus"),
+    Drift(
+        "link",
+        "base",
+        XPS15,
+        "ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime",
+        frozenset({("link", "modify", "/etc/localtime")}),
+    ),
+    container(
+        "container",
+        "recreate",
+        f"docker tag $(docker inspect --format '{{{{.Image}}}}' {SERVER_CONTAINER}) {BY_HAND_IMAGE}"
+        f" && docker rm --force {SERVER_CONTAINER} && docker run --detach"
+        f" --name {SERVER_CONTAINER} --label com.docker.compose.project=llama_cpp"
+        " --label com.docker.compose.service=server --label com.docker.compose.oneoff=False"
+        f" --label com.docker.compose.container-number=1 {BY_HAND_IMAGE}",
+    ),
+)
+
+BATCHES = {
+    "contents and settings": CONTENTS_AND_SETTINGS,
+    "modes and units": MODES_AND_UNITS,
+    "packages and containers": PACKAGES_AND_CONTAINERS,
+}
