@@ -136,7 +136,8 @@ PACKAGES_AND_CONTAINERS = (
     package_of_unit("node_exporter", XPS13, NODE_EXPORTER),
     package("docker", JETSON, "docker-compose"),
     package("models", SERVER, "python3-venv"),
-    package_of_unit("nginx", GATEWAY, "nginx"),
+    # The unit's file and its enablement belong to nginx-common.
+    package("nginx", GATEWAY, "nginx", ("unit", "start", "nginx.service")),
     package_of_unit("prometheus", OBSERVATION, "prometheus"),
     Drift(
         "link",

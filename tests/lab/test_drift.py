@@ -97,7 +97,11 @@ def _what(kind: str, what: str) -> str:
 
 
 def _lasting(seen: Observation) -> Observation:
-    """What was seen, without moments in time: of a container's start, and in generated files."""
+    """What was seen, without moments in time: of a container's start, and in generated files.
+
+    Units that nobody enables or disables come and go as others ask for them.
+    """
     entries = {path: entry for path, entry in seen.entries.items() if not is_generated(path)}
+    units = {name: unit for name, unit in seen.units.items() if unit[1] in ("enabled", "disabled")}
     containers = {name: (image, state, "") for name, (image, state, _) in seen.containers.items()}
-    return replace(seen, entries=entries, containers=containers)
+    return replace(seen, entries=entries, units=units, containers=containers)

@@ -91,8 +91,8 @@ def _run_and_lose(loss: Loss) -> LostRun:
     with BackgroundRun() as run:
         held = f"test -e {HELD} && echo held"
         wait_until("its operation is at work", lambda: bool(shell(LOST, held, check=False)), 120)
-        shell(LOST, loss.happen)
         lost_at = time.monotonic()
+        shell(LOST, loss.happen)
         done = run.finished()
         return LostRun(done, run.first_said(rf"\[{LOST}\].*Error") - lost_at)
 
