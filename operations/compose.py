@@ -16,8 +16,9 @@ import changes
 from changes import Change
 from facts.compose import SETTINGS, ComposeState, Container, Containers
 from facts.service import State
+from operations.differences import differs, entry_changes
 from operations.entries import Entry, File
-from operations.service import UNREADABLE, differs, entry_changes, land, read_state
+from operations.service import UNREADABLE, land, read_state
 from operations.transaction import STATE, Steps, Transaction
 
 STACKS = "/opt/ai-idp/stacks"

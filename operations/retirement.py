@@ -11,7 +11,8 @@ from pyinfra.api.operation import operation
 import changes
 from changes import Change
 from facts.service import State, UnitState
-from operations.service import UNREADABLE, entry_changes, read_state, unit_name
+from operations.differences import entry_changes, unit_name
+from operations.service import UNREADABLE, read_state
 from operations.transaction import STATE, Steps, Transaction
 
 

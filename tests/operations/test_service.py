@@ -15,7 +15,7 @@ from pyinfra.api.command import StringCommand
 
 import secret_store
 from facts.service import Found, ServiceState, State, UnitState
-from operations import service
+from operations import differences, service
 from operations.entries import Directory, Entry, File, Link
 from operations.transaction import Steps, Transaction
 from tests.fake_host import Run, run
@@ -150,34 +150,34 @@ def test_unit_files_in_the_set_make_systemd_read_them_again() -> None:
 
 def test_a_secret_file_announces_no_content() -> None:
     secret = File("/etc/demo/key", b"c0ffee", "0600", secret=True)
-    (change,) = service.entry_changes([secret], [], State(), {})
+    (change,) = differences.entry_changes([secret], [], State(), {})
     assert change.diff == "(secret content, not shown)\n"
 
 
 def test_a_new_file_announces_its_whole_content() -> None:
-    (change,) = service.entry_changes([CONFIG], [], State(), {})
+    (change,) = differences.entry_changes([CONFIG], [], State(), {})
     assert "+port 1" in change.diff
     assert change.detail["sha256"] == CONFIG.sha256
 
 
 def test_units_are_compared_by_enablement_and_activity() -> None:
     found = State(units={"demo.service": UnitState("loaded", "disabled", "inactive", False)})
-    actions = [change.action for change in service.unit_changes(found, ["demo"])]
+    actions = [change.action for change in differences.unit_changes(found, ["demo"])]
     assert actions == ["enable", "start"]
 
 
 def test_a_link_differs_by_its_target() -> None:
     link = Link("/etc/localtime", "/usr/share/zoneinfo/UTC")
     elsewhere = Found("link", "0777", "root", "root", target="/usr/share/zoneinfo/Europe/Berlin")
-    assert service.differs(link, elsewhere)
-    assert not service.differs(link, Found("link", "0777", "root", "root", target=link.target))
+    assert differences.differs(link, elsewhere)
+    assert not differences.differs(link, Found("link", "0777", "root", "root", target=link.target))
 
 
 def test_an_owner_without_a_name_on_the_host_is_compared_by_number() -> None:
     key = File("/k", b"k\n", mode="0400", owner="65532", group="65532")
     found = Found("file", "0400", "UNKNOWN", "UNKNOWN", key.sha256, uid="65532", gid="65532")
-    assert not service.differs(key, found)
-    assert service.differs(key, replace(found, uid="65533"))
+    assert not differences.differs(key, found)
+    assert differences.differs(key, replace(found, uid="65533"))
 
 
 def test_the_fact_reads_files_links_and_units() -> None:
@@ -199,10 +199,10 @@ def _members(stdin: str) -> dict[str, bytes]:
 
 def test_the_directories_above_the_entries_are_asked_for_each_once() -> None:
     entries: list[Entry] = [Directory("/etc/demo"), CONFIG, Link("/opt/a/b", "c")]
-    assert service.way_to(entries) == ["/etc", "/opt", "/opt/a"]
+    assert differences.way_to(entries) == ["/etc", "/opt", "/opt/a"]
 
 
 def test_a_unit_for_the_boot_is_enabled_and_not_started() -> None:
     found = State(units={"demo.service": UnitState("loaded", "disabled", "inactive", False)})
-    planned = service.enablements(found, ["demo"])
+    planned = differences.enablements(found, ["demo"])
     assert [(change.action, change.what) for change in planned] == [("enable", "demo.service")]
