@@ -36,6 +36,42 @@ class Scrape:
 
 
 @dataclass(frozen=True)
+class MemoryClaim:
+    """Main memory that a role may take of its host: the limit that its container has."""
+
+    mib: int
+
+
+@dataclass(frozen=True)
+class GpuClaim:
+    """Memory that a role takes of one graphics card of its host.
+
+    `share_mib` is the most that it ever takes, everything included. Before the cache come the
+    weights, the `workspace_mib` (activations, graphs) and the `context_mib` of CUDA itself; what
+    is left of the share is for caches, of which one sequence of `sequence_tokens` takes
+    `sequence_bytes`.
+    """
+
+    card: int
+    share_mib: int
+    weights_mib: int
+    workspace_mib: int
+    context_mib: int
+    sequence_tokens: int = 0
+    sequence_bytes: int = 0
+    parallel_sequences: int = 1
+
+
+@dataclass(frozen=True)
+class DiskClaim:
+    """Space that a role takes below `path`, and what it leaves free there."""
+
+    path: str
+    bytes: int
+    reserve_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Conflict:
     """What is wrong between a role's settings and the rest of the inventory, and the remedy."""
 

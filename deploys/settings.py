@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pyinfra.api.exceptions import DeployError
 from pyinfra.api.host import Host
 
-from deploys.declarations import Conflict, Port, Scrape
+from deploys.declarations import Conflict, DiskClaim, GpuClaim, MemoryClaim, Port, Scrape
 
 if TYPE_CHECKING:
     from deploys.topology import Machine, Topology
@@ -48,6 +48,18 @@ class Settings(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """Names of the secrets that the role needs; generated before planning when missing."""
+        return ()
+
+    def memory(self, machine: Machine) -> tuple[MemoryClaim, ...]:
+        """Main memory that the role may take of `machine`."""
+        return ()
+
+    def gpu_memory(self, machine: Machine) -> tuple[GpuClaim, ...]:
+        """Memory of graphics cards that the role takes on `machine`."""
+        return ()
+
+    def disk(self, machine: Machine) -> tuple[DiskClaim, ...]:
+        """Space that the role takes on the disks of `machine`."""
         return ()
 
     def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:

@@ -13,6 +13,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 
 from deploys.declarations import Port, Scrape
+from deploys.hardware import Hardware
 from deploys.settings import Settings
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -49,6 +50,12 @@ class Machine:
     @property
     def may_be_absent(self) -> bool:
         return bool(self.data.get("may_be_absent", False))
+
+    @property
+    def hardware(self) -> Hardware | None:
+        """What the inventory says that this machine has; None where it says nothing."""
+        found = self.data.get("hardware")
+        return found if isinstance(found, Hardware) else None
 
     def exposures(self) -> tuple[Exposure, ...]:
         """Every port that the roles of this machine listen on."""

@@ -45,14 +45,16 @@ def content(*paths: Path) -> bytes:
     """The bytes of files and of the files below folders, with their names: a definition's hash."""
     files = [file for path in paths for file in (sorted(path.rglob("*")) or [path])]
     return b"".join(
-        file.name.encode() + b"\0" + file.read_bytes() for file in files if file.is_file()
+        file.name.encode() + b"\0" + file.read_bytes()
+        for file in files
+        if file.is_file() and "__pycache__" not in file.parts
     )
 
 
 def host() -> str:
     """The image of a fresh Debian machine, with the packages of the roles downloaded."""
     folder = LAB / "host"
-    packages, archives = _words(folder / "packages.txt"), _words(folder / "archives.txt")
+    packages, archives = words(folder / "packages.txt"), words(folder / "archives.txt")
     definition = content(folder, authority.CERTIFICATE, MACHINE_ROOTS) + SUITE.encode()
     return cached("host", definition, lambda tag: _machine(tag, packages, archives))
 
@@ -62,12 +64,7 @@ def outside_world_base() -> str:
     packages = LAB / "outside_world" / "packages.txt"
     boot = (LAB / "host" / "lab-init", LAB / "host" / "customize.sh")
     definition = content(*boot, packages, authority.CERTIFICATE, MACHINE_ROOTS) + SUITE.encode()
-    return cached("outside-world-base", definition, lambda tag: _machine(tag, _words(packages), ()))
-
-
-def llama_cpp() -> str:
-    """The llama.cpp server as its project's image offers it, from Debian's package of it."""
-    return cached("llama-cpp", content(LAB / "llama_cpp"), _llama_cpp)
+    return cached("outside-world-base", definition, lambda tag: _machine(tag, words(packages), ()))
 
 
 def _machine(tag: str, packages: tuple[str, ...], archives: tuple[str, ...]) -> None:
@@ -85,26 +82,20 @@ def _machine(tag: str, packages: tuple[str, ...], archives: tuple[str, ...]) -> 
         docker("import", *BOOT, str(tar), tag)
 
 
-def _llama_cpp(tag: str) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        tar = Path(name) / "root.tar"
-        packages = _words(LAB / "llama_cpp" / "packages.txt")
-        run(
-            *("mmdebstrap", "--variant=extract", "--mode=root"),
-            "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-            f"--include={','.join(packages)}",
-            '--aptopt=APT::Install-Recommends "false"',
-            # A mirror may keep sid as it was on one day; nothing else of the lab is taken from it.
-            "--aptopt=Acquire::Check-Valid-Until false",
-            *(f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "locale", "doc")),
-            f"--extract-hook={LAB / 'llama_cpp' / 'extracted.sh'}",
-            *("sid", str(tar)),
-        )
-        image = (LAB / "llama_cpp" / "image.txt").read_text().splitlines()
-        docker("import", *(part for line in image for part in ("-c", line)), str(tar), tag)
+def commit(image: str, tag: str, change: str, replace: tuple[Path, str] | None = None) -> None:
+    """Tag a variant of ``image``: with one more line of a Dockerfile, or another file inside."""
+    container = docker("create", image).strip()
+    try:
+        if replace:
+            source, target = replace
+            docker("cp", str(source), f"{container}:{target}")
+        docker("commit", "--change", change, container, tag)
+    finally:
+        docker("rm", "--force", container)
 
 
-def _words(file: Path) -> tuple[str, ...]:
+def words(file: Path) -> tuple[str, ...]:
+    """The words of a text file, such as the names in packages.txt."""
     return tuple(file.read_text().split())
 
 

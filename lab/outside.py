@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from lab import authority, images, offer
+from lab import authority, hub, images, offer
 from lab.checkout import LAB, LOCK_FILE
 from lab.containers import Container, wait_booted
 from lab.engine import docker
@@ -28,11 +29,10 @@ LOCK = "/opt/lab/lock.json"
 def image() -> str:
     """The outside world's image with everything that it offers inside."""
     authority.ensure()
-    base, server = images.outside_world_base(), images.llama_cpp()
-    definition = images.content(LAB / "outside.py", CONTENT, MODEL_HUB) + offer.definition(server)
-    return images.cached(
-        "outside-world", definition + base.encode(), lambda tag: _fill(tag, base, server)
-    )
+    base, built = images.outside_world_base(), offer.build()
+    definition = images.content(LAB / "outside.py", CONTENT, MODEL_HUB)
+    definition += hub.definition() + offer.definition(built) + base.encode()
+    return images.cached("outside-world", definition, lambda tag: _fill(tag, base, built))
 
 
 def container(address: str) -> Container:
@@ -45,7 +45,7 @@ def write_lock(outside: Container) -> None:
     LOCK_FILE.write_text(docker("exec", outside.name, "cat", LOCK))
 
 
-def _fill(tag: str, base: str, server: str) -> None:
+def _fill(tag: str, base: str, built: Mapping[str, str]) -> None:
     """Put the offer into a container of ``base`` through its own services, and keep that."""
     filling = Container(f"{HOST}-filling", base)
     docker("rm", "--force", filling.name)
@@ -53,37 +53,33 @@ def _fill(tag: str, base: str, server: str) -> None:
     try:
         wait_booted([filling.host])
         with tempfile.TemporaryDirectory() as directory:
-            _offer(filling.name, server, Path(directory))
+            _offer(filling.name, built, Path(directory))
         docker("stop", filling.name)
         docker("commit", filling.name, tag)
     finally:
         docker("rm", "--force", filling.name)
 
 
-def _offer(name: str, server: str, directory: Path) -> None:
+def _offer(name: str, built: Mapping[str, str], directory: Path) -> None:
     """Bring images, models and services into the container ``name``, and their lock file."""
     lab, models = directory / "lab", directory / "models"
     shutil.copytree(CONTENT, lab)
     shutil.copy(MODEL_HUB, lab)
     models.mkdir()
     authority.issue(NAMES, lab)
-    locked = offer.write_models(models)
-    references = offer.tag_images(server)
+    locked = hub.write(models)
+    references = offer.tag(built)
+    tags = [tag for variants in references.values() for tag in variants.values()]
     try:
-        docker("save", "--output", str(lab / "images.tar"), *references.values())
+        docker("save", "--output", str(lab / "images.tar"), *tags)
     finally:
-        docker("rmi", *references.values())
-    (lab / "images.txt").write_text("".join(f"{image}\n" for image in references.values()))
+        offer.untag(references)
+    (lab / "images.txt").write_text("".join(f"{tag}\n" for tag in tags))
     docker("cp", f"{models}", f"{name}:/srv")
     docker("cp", f"{lab}", f"{name}:/opt")
     docker("exec", name, "/opt/lab/setup.sh")
     digests = dict(
         line.split() for line in docker("exec", name, "cat", "/opt/lab/digests.txt").splitlines()
     )
-    locked["images"] = {references["server"]: digests[references["server"]]}
-    locked["variants"] = {
-        variant: {"image": reference, "digest": digests[reference]}
-        for variant, reference in references.items()
-        if variant != "server"
-    }
+    locked |= offer.locked(references, digests)
     docker("exec", "-i", name, "sh", "-c", f"cat >{LOCK}", stdin=json.dumps(locked, indent=2))

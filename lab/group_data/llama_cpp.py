@@ -5,10 +5,8 @@ import json as _json
 from deploys.llama_cpp import LlamaCpp
 from lab.checkout import LOCK_FILE as _LOCK_FILE
 
-((_image, _digest),) = _json.loads(_LOCK_FILE.read_text())["images"].items()
-
 llama_cpp = LlamaCpp(
-    image=f"{_image}@{_digest}",
+    image=_json.loads(_LOCK_FILE.read_text())["images"]["llama_cpp"],
     model="llama-3.2-3b-instruct",
     physical_cores=2,
     threads=2,

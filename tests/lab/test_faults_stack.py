@@ -32,8 +32,8 @@ def overlay(tmp_path: Path) -> Generator[Overlay]:
 
 def variant(name: str) -> str:
     """An image that the lab's registry has beside the one that is rolled out."""
-    locked = json.loads(LOCK_FILE.read_text())["variants"][name]
-    return f"{locked['image']}@{locked['digest']}"
+    image: str = json.loads(LOCK_FILE.read_text())["variants"]["llama_cpp"][name]
+    return image
 
 
 def running() -> str:
