@@ -200,7 +200,9 @@ def entries(
     """The files of the stack; nobody but root and the container gets at the key."""
     directory = compose.directory(PROJECT)
     values = {
+        "project": PROJECT,
         "settings": settings,
+        "pids_limit": 64 + 4 * settings.physical_cores,
         "model": model,
         "folder": folder,
         "address": address,

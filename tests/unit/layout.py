@@ -20,6 +20,8 @@ ARROW = ("facts", "operations", "deploys", "group_data", "inventory", "deploy")
 NOT_PRODUCTION = {"tests", "lab", "docs", "benchmarks"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 WITHOUT_COMMENTS = {".json"}
+EXTENDED = {"stack"}
+"""Folders of templates/ that other templates extend: nothing is made from them alone."""
 
 
 def roles(root: Path) -> list[str]:
@@ -144,7 +146,7 @@ def templates_say_where_they_come_from(root: Path) -> list[str]:
         for path in sorted((root / "templates").rglob("*.j2"))
         for name in [path.relative_to(root).as_posix()]
         for header in [f"Managed by ai-idp from {name}; changes here are lost."]
-        if Path(path.stem).suffix not in WITHOUT_COMMENTS
+        if Path(path.stem).suffix not in WITHOUT_COMMENTS and path.parent.name not in EXTENDED
         if not _begins_with(path, header)
     ]
 
