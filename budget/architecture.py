@@ -18,7 +18,7 @@ class _Layers(BaseModel):
 class FullAttention(_Layers):
     """Every token keeps a key and a value for each head that has its own (MHA, GQA, MQA)."""
 
-    kind: Literal["full"] = "full"
+    kind: Literal["full"] = Field(default="full", description="how they keep the past")
     kv_heads: int = Field(gt=0, description="heads with keys and values of their own")
     head_dimension: int = Field(gt=0, description="numbers in each key and each value")
 
@@ -29,7 +29,7 @@ class FullAttention(_Layers):
 class SlidingAttention(FullAttention):
     """As full attention, but only the last `window_tokens` are kept."""
 
-    kind: Literal["sliding"] = "sliding"  # type: ignore[assignment]
+    kind: Literal["sliding"] = Field(default="sliding", description="how they keep the past")  # type: ignore[assignment]
     window_tokens: int = Field(gt=0, description="tokens that are kept")
 
     def cache_bytes(self, tokens: int, value_bytes: float) -> int:
@@ -39,7 +39,7 @@ class SlidingAttention(FullAttention):
 class LatentAttention(_Layers):
     """Every token keeps one compressed vector and one rotated key for all heads (MLA)."""
 
-    kind: Literal["latent"] = "latent"
+    kind: Literal["latent"] = Field(default="latent", description="how they keep the past")
     latent_dimension: int = Field(gt=0, description="kv_lora_rank of its config.json")
     rope_dimension: int = Field(gt=0, description="qk_rope_head_dim of its config.json")
 
@@ -51,7 +51,7 @@ class LatentAttention(_Layers):
 class RecurrentState(_Layers):
     """A state of fixed size for each sequence, whatever its length (Mamba, linear attention)."""
 
-    kind: Literal["recurrent"] = "recurrent"
+    kind: Literal["recurrent"] = Field(default="recurrent", description="how they keep the past")
     state_bytes: int = Field(gt=0, description="bytes of one layer's state for one sequence")
 
     def cache_bytes(self, tokens: int, value_bytes: float) -> int:

@@ -142,7 +142,7 @@ class LlamaCpp(Settings):
     def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
         """A model that nobody brings would be noticed only once the old server is gone."""
         models = machine.settings.get("models")
-        catalogue = models.catalogue if isinstance(models, Models) else ()
+        catalogue = models.held if isinstance(models, Models) else ()
         names = [model.name for model in catalogue]
         if self.model in names or not names:
             return ()
@@ -159,7 +159,7 @@ class LlamaCpp(Settings):
     def arguments(self, model: Model) -> tuple[str, ...]:
         """The command line of llama-server, as it stands in the container."""
         return (
-            *("--model", f"/models/{model.file}", "--alias", model.name, "--offline"),
+            *("--model", f"/models/{model.main_file}", "--alias", model.name, "--offline"),
             *("--port", str(INNER_PORT), "--metrics"),
             *("--api-key-file", "/run/secrets/api-key"),
             *("--ctx-size", str(self.context_tokens), "--parallel", str(self.parallel_sequences)),

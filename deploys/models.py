@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 from pyinfra.operations import files
 
+from budget.architecture import Architecture
+from deploys.declarations import DiskClaim
 from deploys.rendering import render
 from deploys.settings import Settings
 from operations import model, packages, retirement, service
@@ -23,33 +25,69 @@ from operations.entries import File, Link
 from operations.model import Download, Shelf
 from operations.transaction import Steps
 
+if TYPE_CHECKING:
+    from deploys.topology import Machine
+
 CLIENT = "/opt/ai-idp/models"
 REQUIREMENTS = Path(__file__).parent.parent / "files" / "models" / "requirements.txt"
 GIB = 1024**3
 
 
-class Model(BaseModel):
-    """One file of one commit of a hub's repository, with the numbers that its memory follows from.
-
-    A KV cache takes 2 x layers x kv_heads x head_dimension x bytes of a value for each token.
-    """
+class ModelFile(BaseModel):
+    """One file of a model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="name in this catalogue, and of its folder", pattern=r"^[\w.-]+$")
+    path: str = Field(description="where it lies in the repository, and in the model's folder")
+    bytes: int = Field(gt=0, description="its size; without `sha256` an estimate")
+    sha256: str | None = Field(
+        default=None,
+        description="its checksum, as the hub shows it; None: locked at the first download",
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _stays_in_its_folder(cls, path: str) -> str:
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", path) or {".", ".."} & set(path.split("/")):
+            raise ValueError(f"`{path}` is no path of a repository; write `folder/file` or `file`")
+        return path
+
+    @field_validator("sha256")
+    @classmethod
+    def _is_checksum(cls, sha256: str | None) -> str | None:
+        if sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            raise ValueError(
+                f"`{sha256}` is no sha256 (64 hex digits); the hub shows it on the file's page"
+            )
+        return sha256
+
+
+class Model(BaseModel):
+    """Files of one commit of a hub's repository, with the numbers that its memory follows from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(
+        description="name in this catalogue, and of its folder", pattern=r"^[A-Za-z0-9][\w.-]*$"
+    )
     repository: str = Field(
         description="`owner/name` on the hub, in its exact upper and lower case"
     )
     revision: str = Field(description="commit, 40 hex digits; a branch would move")
-    file: str = Field(description="file in the repository", pattern=r"^[\w.-]+$")
-    bytes: int = Field(gt=0, description="size of the file")
-    sha256: str = Field(description="checksum of the file, as the hub shows it beside it")
-    licence: str = Field(description="licence that its use falls under")
-    layers: int = Field(gt=0, description="transformer layers")
-    kv_heads: int = Field(
-        ge=0, description="heads with keys and values of their own; 0: no KV cache"
+    files: tuple[ModelFile, ...] = Field(
+        min_length=1, description="the files that its server needs; others stay on the hub"
     )
-    head_dimension: int = Field(gt=0, description="numbers in each key and each value")
+    licence: str = Field(description="licence that its use falls under")
+    gated: bool = Field(
+        default=False, description="the hub gives it only to who accepted its licence there"
+    )
+    format: Literal["gguf", "safetensors"] = Field(
+        description="`gguf` for llama.cpp, `safetensors` for vLLM"
+    )
+    quantization: str = Field(
+        default="", description="method that its config.json names, such as `compressed-tensors`"
+    )
+    architecture: Architecture = Field(description="what the memory of its cache follows from")
 
     @field_validator("repository")
     @classmethod
@@ -67,19 +105,44 @@ class Model(BaseModel):
             )
         return revision
 
-    @field_validator("sha256")
-    @classmethod
-    def _is_checksum(cls, sha256: str) -> str:
-        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+    @model_validator(mode="after")
+    def _is_loadable(self) -> Self:
+        paths = [file.path for file in self.files]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ValueError(f"{self.name} has the file `{path}` twice; name it once")
+        if not self.weights_bytes:
             raise ValueError(
-                f"`{sha256}` is no sha256 (64 hex digits); the hub shows it on the file's page"
+                f"{self.name} has no `*.{self.format}` file, which its format says; add its weights"
             )
-        return sha256
+        return self
 
-    def download(self) -> Download:
-        return Download(
-            self.name, self.repository, self.revision, self.file, self.bytes, self.sha256
-        )
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def weights_bytes(self) -> int:
+        """Size of the files that hold the weights."""
+        return sum(file.bytes for file in self.files if file.path.endswith(f".{self.format}"))
+
+    @property
+    def main_file(self) -> str:
+        """Path of its only GGUF file; ValueError where there is none or more than one."""
+        paths = [file.path for file in self.files if file.path.endswith(".gguf")]
+        if len(paths) != 1:
+            raise ValueError(
+                f"{self.name} has {len(paths)} `*.gguf` files, but llama.cpp is given one"
+            )
+        return paths[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hex digits; another revision, file or checksum gives others."""
+        stated = [f"{self.repository}@{self.revision}"]
+        stated += [f"{file.path} {file.sha256}" for file in self.files]
+        return hashlib.sha256("\n".join(stated).encode()).hexdigest()
 
 
 class Models(Settings):
@@ -87,7 +150,10 @@ class Models(Settings):
 
     role: ClassVar[str] = "models"
 
-    catalogue: tuple[Model, ...] = Field(min_length=1, description="the models to hold")
+    catalogue: tuple[Model, ...] = Field(min_length=1, description="the models that are known")
+    without: tuple[str, ...] = Field(
+        default=(), description="names of those that the host does not hold"
+    )
     directory: str = Field(
         default="/srv/models", pattern=r"^/[\w./-]+$", description="where they lie"
     )
@@ -100,18 +166,32 @@ class Models(Settings):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        names = [held.name for held in self.catalogue]
+        names = [model.name for model in self.catalogue]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"catalogue has two models `{name}`; name one of them otherwise")
+        for name in self.without:
+            if name not in names:
+                raise ValueError(f"without names `{name}`, which the catalogue lacks; take it out")
         return self
 
-    def named(self, name: str) -> Model:
-        """The model of this name; KeyError where there is none."""
-        return {held.name: held for held in self.catalogue}[name]
+    @property
+    def held(self) -> tuple[Model, ...]:
+        """The models that the host holds."""
+        return tuple(model for model in self.catalogue if model.name not in self.without)
 
-    def folder(self, held: Model) -> str:
-        return f"{self.directory}/{held.name}"
+    def named(self, name: str) -> Model:
+        """The model of this name that the host holds; KeyError where there is none."""
+        return {model.name: model for model in self.held}[name]
+
+    def folder(self, model: Model) -> str:
+        """Where its files lie: another revision lies elsewhere, so no server sees two mixed."""
+        return f"{self.directory}/{model.name}/{model.revision}"
+
+    def disk(self, machine: Machine) -> tuple[DiskClaim, ...]:
+        """What the files take, and what a download leaves free."""
+        total = sum(model.bytes for model in self.held)
+        return (DiskClaim(self.directory, total, self.reserve_gib * GIB),)
 
 
 @deploy("Models")
@@ -135,7 +215,19 @@ def install() -> None:
     )
     model.present(
         name="Have the models of the catalogue",
-        models=[held.download() for held in settings.catalogue],
+        models=[
+            Download(
+                f"{model.name}/{model.revision}",
+                model.repository,
+                model.revision,
+                file.path,
+                file.bytes,
+                file.sha256,
+            )
+            for model in settings.held
+            for file in model.files
+            if file.sha256
+        ],
         shelf=Shelf(
             root=settings.directory,
             client=f"{CLIENT}/client/bin/hf",

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from group_data.models import models
 from lab.checkout import LOCK_FILE
+from lab.group_data.models import models
 from tests.lab import gateway
 from tests.lab.conftest import changed, converge, plan, shell
 from tests.lab.overlay import Overlay
 
 SERVER = "schlimers-server"
-(MODEL,) = models.catalogue
-PATH = f"{models.directory}/{MODEL.name}/{MODEL.file}"
+MODEL = models.named("llama-3.2-3b-instruct")
+PATH = f"{models.folder(MODEL)}/{MODEL.main_file}"
 OTHER_FILE = "Llama-3.2-1B-Instruct-Q4_K_M.gguf"
 
 
@@ -41,7 +41,7 @@ def damaged_file(overlay: Overlay) -> None:
 
 def good() -> dict[str, Any]:
     """The catalogue's entry that the lab rolls out."""
-    return _entry("models", MODEL.file)
+    return _entry("models", MODEL.main_file)
 
 
 def damaged(file: str) -> dict[str, Any]:
@@ -51,7 +51,9 @@ def damaged(file: str) -> dict[str, Any]:
 
 def _entry(kind: str, file: str) -> dict[str, Any]:
     locked = json.loads(LOCK_FILE.read_text())[kind][file]
-    return {**MODEL.model_dump(), **locked, "file": file}
+    entry = {"path": file, "bytes": locked["bytes"], "sha256": locked["sha256"]}
+    pinned = {"repository": locked["repository"], "revision": locked["revision"]}
+    return {**MODEL.model_dump(mode="json"), **pinned, "files": [entry]}
 
 
 def digests() -> dict[str, str]:
@@ -74,13 +76,13 @@ def test_a_model_that_the_hub_has_damaged_is_thrown_away_and_the_old_one_serves(
     run = overlay.apply(SERVER)
     assert run.returncode != 0
     assert f"has as {OTHER_FILE} is not the model of the catalogue" in run.stderr
-    assert f"expected {new['sha256']}" in run.stderr
+    assert f"expected {new['files'][0]['sha256']}" in run.stderr
     assert model_digests() == before
     gateway.complete()
 
 
 def test_a_damaged_file_on_the_host_is_named_by_the_plan_and_replaced(damaged_file: None) -> None:
-    wanted = good()["sha256"]
+    wanted = good()["files"][0]["sha256"]
     assert model_digests()[PATH] != wanted
     assert ("model", "replace", MODEL.name) in changed(plan(SERVER))[SERVER]
     converge(SERVER)
@@ -90,7 +92,7 @@ def test_a_damaged_file_on_the_host_is_named_by_the_plan_and_replaced(damaged_fi
 def test_a_damaged_file_is_not_served_even_where_the_hub_has_no_good_one(
     overlay: Overlay, damaged_file: None
 ) -> None:
-    overlay.update("models", catalogue=[damaged(MODEL.file)])
+    overlay.update("models", catalogue=[damaged(MODEL.main_file)])
     run = overlay.apply(SERVER)
     assert run.returncode != 0
     assert "is not the model of the catalogue" in run.stderr

@@ -9,23 +9,21 @@ from typing import Any
 import pytest
 
 import secret_store
+from budget.architecture import Architecture
 from deploys import docker, llama_cpp, models
 from deploys.docker import Docker
 from deploys.llama_cpp import API_KEY, LlamaCpp
-from deploys.models import Model, Models
+from deploys.models import Model, ModelFile, Models
 from tests.fake_host import Run, run
 
 MODEL = Model(
     name="small",
     repository="owner/Small",
     revision="a" * 40,
-    file="small.gguf",
-    bytes=10,
-    sha256="b" * 64,
+    files=(ModelFile(path="small.gguf", bytes=10, sha256="b" * 64),),
     licence="mit",
-    layers=1,
-    kv_heads=1,
-    head_dimension=64,
+    format="gguf",
+    architecture=Architecture(context_tokens=4096, vocabulary=32_000),
 )
 SETTINGS: dict[str, Any] = {
     "docker": Docker(),

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from budget.architecture import Architecture
 from deploys.llama_cpp import API_KEY, LlamaCpp, entries
-from deploys.models import Model, Models
+from deploys.models import Model, ModelFile, Models
 from deploys.topology import Machine, Topology
 from operations.entries import File
 
@@ -20,13 +21,10 @@ MODEL = Model(
     name="small",
     repository="owner/Small",
     revision="a" * 40,
-    file="small.gguf",
-    bytes=10,
-    sha256="b" * 64,
+    files=(ModelFile(path="small.gguf", bytes=10, sha256="b" * 64),),
     licence="mit",
-    layers=1,
-    kv_heads=1,
-    head_dimension=64,
+    format="gguf",
+    architecture=Architecture(context_tokens=4096, vocabulary=32_000),
 )
 NOT_PINNED = (
     "may become another program tomorrow; pin a build and its digest: "
@@ -143,7 +141,7 @@ def test_the_model_is_mounted_read_only(server: Any) -> None:
 
 
 def test_another_model_of_the_same_name_is_another_definition(server: Any) -> None:
-    assert server["labels"]["ai-idp.model"] == MODEL.sha256
+    assert server["labels"]["ai-idp.model"] == MODEL.fingerprint
 
 
 def test_the_model_has_time_to_load_before_it_counts_as_unhealthy(server: Any) -> None:

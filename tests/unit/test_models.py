@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deploys.models import Model, Models, client_environment
+from budget.architecture import Architecture
+from deploys.models import Model, ModelFile, Models, client_environment
 
 GOOD: dict[str, Any] = {
     **{"name": "small", "repository": "owner/Small-GGUF", "revision": "a" * 40},
-    **{"file": "small.gguf", "bytes": 10, "sha256": "b" * 64, "licence": "mit"},
-    **{"layers": 1, "kv_heads": 1, "head_dimension": 64},
+    **{"files": (ModelFile(path="small.gguf", bytes=10, sha256="b" * 64),)},
+    **{"licence": "mit", "format": "gguf"},
+    "architecture": Architecture(context_tokens=4096, vocabulary=32_000),
 }
 SMALL = Model(**GOOD)
 
@@ -30,12 +32,6 @@ WRONG = {
             f"`{'A' * 40}` may become other bytes tomorrow; give the commit's 40 hex digits",
         ),
     ],
-    "sha256": [
-        (
-            "b" * 63,
-            f"`{'b' * 63}` is no sha256 (64 hex digits); the hub shows it on the file's page",
-        ),
-    ],
 }
 
 
@@ -49,11 +45,29 @@ def test_what_does_not_pin_a_model_is_refused(field: str, value: str, message: s
     assert message in str(refused.value)
 
 
-@pytest.mark.parametrize("path", ["../evil", "a/b", ""])
-@pytest.mark.parametrize("field", ["name", "file"])
-def test_names_stay_inside_their_folder(field: str, path: str) -> None:
+@pytest.mark.parametrize("name", ["../evil", "a/b", "", "..", ".incoming"])
+def test_a_name_stays_inside_its_folder(name: str) -> None:
     with pytest.raises(ValidationError):
-        Model(**{**GOOD, field: path})
+        Model(**{**GOOD, "name": name})
+
+
+@pytest.mark.parametrize("path", ["../evil", "/evil", "a/../evil", "a//b", "", ".", "a b"])
+def test_a_file_stays_inside_its_folder(path: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        ModelFile(path=path, bytes=1)
+    expected = f"`{path}` is no path of a repository; write `folder/file` or `file`"
+    assert expected in str(refused.value)
+
+
+def test_a_file_may_lie_in_a_folder_of_its_repository() -> None:
+    assert ModelFile(path="onnx/model.onnx", bytes=1).path == "onnx/model.onnx"
+
+
+def test_what_is_no_checksum_is_refused() -> None:
+    with pytest.raises(ValidationError) as refused:
+        ModelFile(path="small.gguf", bytes=1, sha256="b" * 63)
+    expected = f"`{'b' * 63}` is no sha256 (64 hex digits); the hub shows it on the file's page"
+    assert expected in str(refused.value)
 
 
 def test_two_models_of_one_name_are_refused() -> None:

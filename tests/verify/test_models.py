@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from testinfra.host import Host
 
-from deploys.models import Model, Models
+from deploys.models import ModelFile, Models
 
 
-def path(settings: Models, held: Model) -> str:
-    return f"{settings.folder(held)}/{held.file}"
+def files(settings: Models) -> dict[str, ModelFile]:
+    """Every file of the host's models by its path."""
+    return {
+        f"{settings.folder(model)}/{file.path}": file
+        for model in settings.held
+        for file in model.files
+    }
 
 
-def test_every_model_is_the_one_of_the_catalogue(host: Host, settings: Models) -> None:
-    found = {held.name: host.file(path(settings, held)).sha256sum for held in settings.catalogue}
-    assert found == {held.name: held.sha256 for held in settings.catalogue}
+def test_every_file_is_the_one_of_the_catalogue(host: Host, settings: Models) -> None:
+    pinned = {path: file.sha256 for path, file in files(settings).items() if file.sha256}
+    assert {path: host.file(path).sha256sum for path in pinned} == pinned
 
 
-def test_every_model_is_marked_as_the_very_file_that_was_verified(
+def test_every_file_is_marked_as_the_very_one_that_was_verified(
     host: Host, settings: Models
 ) -> None:
-    for held in settings.catalogue:
-        file = path(settings, held)
-        now = host.check_output(f"stat --printf='%s %Y %i' {file}")
-        mark = host.file(f"{file}.verified").content_string
-        assert mark == f"{held.sha256} {now}\n", held.name
+    for path, file in files(settings).items():
+        now = host.check_output(f"stat --printf='%s %Y %i' {path}")
+        mark = host.file(f"{path}.verified").content_string
+        assert mark == f"{file.sha256} {now}\n", path
 
 
 def test_a_server_may_read_but_not_change_a_model(host: Host, settings: Models) -> None:
-    for held in settings.catalogue:
-        file = host.file(path(settings, held))
-        assert (file.user, file.group, file.mode) == ("root", "root", 0o644), held.name
+    for path in files(settings):
+        file = host.file(path)
+        assert (file.user, file.group, file.mode) == ("root", "root", 0o644), path
 
 
 def test_no_half_a_download_is_left(host: Host, settings: Models) -> None:
