@@ -1,7 +1,8 @@
-"""Packages of a host: what is installed, and exactly what apt would install, in one command."""
+"""Packages of a host: what is installed, and exactly what apt would do to it, in one command."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,29 +10,42 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 from typing_extensions import override
 
+from facts.sources import KEY_SCRIPT, Source, request_line
+
 SCRIPT = Path(__file__).with_name("packages_state.sh")
 
 
 @dataclass(frozen=True)
 class Packages:
-    """Versions by name. `will_install` holds dependencies too; `will_remove` what would go.
+    """Versions by name. `will_install` holds dependencies too, `will_remove` what would go.
 
-    `unfinished`: dpkg was interrupted. `guarded`: our ban on starting services was left behind.
+    `replaced`: the version that is installed now, for those of `will_install` that have one.
+    `held`: apt leaves them as they are. `preferred`: installed in a version that apt's preferences
+    rank below another one by more than 1000, which even a downgrade shall follow (man 5
+    apt_preferences). `unfinished`: dpkg was interrupted. `guarded`: our ban on starting services
+    was left behind.
     """
 
     installed: dict[str, str] = field(default_factory=dict)
     will_install: dict[str, str] = field(default_factory=dict)
     will_remove: tuple[str, ...] = ()
+    replaced: dict[str, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+    preferred: tuple[str, ...] = ()
     unfinished: bool = False
     guarded: bool = False
 
 
 class PackagesState(FactBase[Packages | None]):
-    """State of the packages named on standard input; None where it could not be read."""
+    """State of the packages named on standard input (`packages_request`); None if unreadable.
+
+    Sources that the host does not have yet, or not as declared, are asked through lists and a
+    keyring of their own in a cache of root's.
+    """
 
     @override
     def command(self) -> str:
-        return SCRIPT.read_text()
+        return KEY_SCRIPT.read_text() + SCRIPT.read_text()
 
     @override
     def process(self, output: list[str]) -> Packages:
@@ -42,6 +56,17 @@ class PackagesState(FactBase[Packages | None]):
             installed={x[1]: x[3] for x in lines if x[0] == "have" and x[2] == "installed"},
             will_install={x[1]: x[2] for x in lines if x[0] == "will"},
             will_remove=tuple(x[1] for x in lines if x[0] == "gone"),
+            replaced={x[1]: x[3] for x in lines if x[0] == "will" and x[3:] > ("",)},
+            held=frozenset(x[1] for x in lines if x[0] == "have" and x[4:] == ("hold",)),
+            preferred=tuple(x[1] for x in lines if x[0] == "preferred"),
             unfinished=("unfinished",) in lines,
             guarded=("guarded",) in lines,
         )
+
+
+def packages_request(
+    packages: Iterable[str], without: Iterable[str] = (), sources: Iterable[Source] = ()
+) -> str:
+    """Standard input of `PackagesState`; `without` are packages that shall be absent."""
+    lines = [*packages, *(f"{name}-" for name in without), *map(request_line, sources)]
+    return "".join(f"{line}\n" for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pyinfra import host
@@ -12,33 +13,46 @@ from pyinfra.api.operation import operation
 
 import changes
 from changes import Change
-from facts.packages import Packages, PackagesState
+from facts.packages import Packages, PackagesState, packages_request
+from facts.sources import Source
 from operations.service import UNREADABLE
 
 SCRIPT = Path(__file__).with_name("packages.sh")
 
 
 @operation()
-def installed(packages: Sequence[str]) -> Generator[StringCommand]:
+def installed(
+    packages: Sequence[str],
+    sources: Sequence[Source] = (),
+    held: bool = False,
+    without: Sequence[str] = (),
+) -> Generator[StringCommand]:
     """
     Have these packages installed, and none of their services started by that.
 
-    + packages: names in the sources that the host has
+    + packages: names in the sources that the host has; as `name=version` in that version (a pattern
+      as `5:29.8.1-*` too), up or down. A name alone stays in the version that it has, unless
+      preferences of apt rank another one above 1000
+    + sources: sources that an earlier operation of the run adds: the plan asks them too
+    + held: apt shall not change them by itself (apt-mark hold); this operation still does
+    + without: packages that are in their way, removed in the same step
 
     **Example:**
 
         packages.installed(name="Install NGINX", packages=["nginx-light"])
     """
-    found = _read(packages)
+    found = _read(packages, without, sources)
     if found is None:
         yield StringCommand(UNREADABLE)
         return
-    missing = sorted(set(packages) - set(found.installed))
-    planned = [*_repairs(found), *(_install(n, v) for n, v in found.will_install.items())]
-    planned += [Change("package", "remove", name) for name in found.will_remove]
-    if planned or missing:
+    asked = to_change(packages, without, found)
+    names = [package.partition("=")[0] for package in packages]
+    unheld = [name for name in names if held and name not in found.held]
+    planned = [*_repairs(found), *_simulated(found)]
+    planned += [Change("setting", "hold", f"package {name}") for name in unheld]
+    if planned or asked:
         changes.announce(host, planned)
-        yield _run("install", missing)
+        yield _run(asked, hold=names if held else ())
 
 
 @operation()
@@ -48,22 +62,46 @@ def removed(packages: Sequence[str]) -> Generator[StringCommand]:
 
     + packages: names of packages that nothing else on the host needs
     """
-    found = _read(packages)
+    found = _read((), packages)
     if found is None:
         yield StringCommand(UNREADABLE)
         return
     present = sorted(set(packages) & set(found.installed))
     if present:
-        changes.announce(host, [Change("package", "remove", name) for name in present])
-        yield _run("remove", present)
+        changes.announce(host, _simulated(found))
+        yield _run(present, action="remove")
 
 
-def _read(packages: Sequence[str]) -> Packages | None:
-    return host.get_fact(PackagesState, _stdin="".join(f"{name}\n" for name in packages))
+def to_change(packages: Sequence[str], without: Sequence[str], found: Packages) -> list[str]:
+    """What apt has to be asked for, in its own words; nothing where all is as declared."""
+    asked = [package for package in packages if not _is_as_asked(package, found)]
+    return sorted(asked) + sorted(f"{name}-" for name in without if name in found.installed)
 
 
-def _install(name: str, version: str) -> Change:
-    return Change("package", "install", name, {"version": version})
+def _is_as_asked(package: str, found: Packages) -> bool:
+    name, _, version = package.partition("=")
+    if name not in found.installed or name in found.preferred:
+        return False
+    return not version or fnmatchcase(found.installed[name], version)
+
+
+def _read(
+    packages: Sequence[str], without: Sequence[str], sources: Sequence[Source] = ()
+) -> Packages | None:
+    return host.get_fact(PackagesState, _stdin=packages_request(packages, without, sources))
+
+
+def _simulated(found: Packages) -> list[Change]:
+    """What apt says that it would do, dependencies included."""
+    planned = [_install(name, version, found) for name, version in found.will_install.items()]
+    return planned + [Change("package", "remove", name) for name in found.will_remove]
+
+
+def _install(name: str, version: str, found: Packages) -> Change:
+    old = found.replaced.get(name)
+    if old is None:
+        return Change("package", "install", name, {"version": version})
+    return Change("package", "modify", name, {"version": version}, f"- {old}\n+ {version}\n")
 
 
 def _repairs(found: Packages) -> list[Change]:
@@ -75,8 +113,12 @@ def _repairs(found: Packages) -> list[Change]:
     return planned
 
 
-def _run(action: str, names: Sequence[str]) -> StringCommand:
-    script = f"action={action}\npackages={shlex.quote(' '.join(names))}\n{SCRIPT.read_text()}"
+def _run(
+    packages: Sequence[str], hold: Sequence[str] = (), action: str = "install"
+) -> StringCommand:
+    variables = {"action": action, "packages": " ".join(packages), "hold": " ".join(hold)}
+    header = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+    script = header + SCRIPT.read_text()
     log = "/var/log/ai-idp-packages.log"
     # The waiting half prints what the detached half logged; it alone is lost with the connection.
     return StringCommand(

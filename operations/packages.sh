@@ -1,4 +1,5 @@
-# Installs ($action=install) or removes the packages in $packages without starting any service.
+# Has apt install or remove ($action) what $packages says, in its own words (NAME, NAME=VERSION,
+# NAME-), without starting any service, and leave the ones in $hold as they are from then on.
 # Runs detached: a dpkg that loses its terminal half-way leaves the host in need of repair.
 set -u
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
@@ -22,7 +23,8 @@ trap '' HUP PIPE TERM INT
 trap allow EXIT
 
 apt() {
-    apt-get --quiet --assume-yes --no-install-recommends -o DPkg::Lock::Timeout=600 \
+    apt-get --quiet --assume-yes --no-install-recommends --allow-downgrades \
+        --allow-change-held-packages -o DPkg::Lock::Timeout=600 \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 
@@ -36,4 +38,6 @@ configure_rest() { # dpkg, unlike apt, does not wait for its lock
 
 [ -z "$(dpkg --audit)" ] || configure_rest || exit 1
 # shellcheck disable=SC2086  # one word per package is wanted
-[ -z "$packages" ] || apt "$action" $packages
+[ -z "$packages" ] || apt "$action" $packages || exit 1
+# shellcheck disable=SC2086
+[ -z "$hold" ] || apt-mark hold $hold

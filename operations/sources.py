@@ -1,0 +1,81 @@
+"""Sources of packages: another vendor's apt repository, trusted by exactly one pinned key."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from pyinfra import host
+from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.operation import operation
+
+import changes
+from facts.sources import Source, SourcesState, removal_request, sources_request
+from operations.differences import entry_changes
+from operations.entries import File
+from operations.service import UNREADABLE, land
+from operations.transaction import STATE, Steps, Transaction
+
+KEYS = "/var/lib/ai-idp/apt/keys"
+
+# Only this source's index is fetched: another one that is down shall not undo it.
+_FETCH = """\
+apt-get update --quiet -o Acquire::Retries=1 -o APT::Update::Error-Mode=any \\
+    -o Dir::Etc::sourcelist={path} -o Dir::Etc::sourceparts=/dev/null -o APT::Get::List-Cleanup=0
+"""
+
+
+@operation()
+def present(sources: Sequence[Source]) -> Generator[PyinfraCommand]:
+    """
+    Have apt know these sources, each with its own keyring and preferences.
+
+    + sources: a key that is not exactly the pinned one is refused, and nothing is changed
+
+    **Example:**
+
+        sources.present(name="Have the vendor's packages", sources=[settings.repository(linux)])
+    """
+    found = host.get_fact(SourcesState, _stdin=sources_request(sources))
+    if found is None:
+        yield StringCommand(UNREADABLE)
+        return
+    for source in sources:
+        state = found[source.name]
+        steps = Steps(activate=_FETCH.format(path=source.list_path))
+        yield from land(source.service, entries(source, state.key), (), steps, state.files)
+
+
+@operation()
+def removed(names: Sequence[str]) -> Generator[PyinfraCommand]:
+    """
+    Have apt know none of these sources; packages that came from them stay.
+
+    + names: names of sources that `sources.present` made
+    """
+    found = host.get_fact(SourcesState, _stdin=removal_request(names))
+    if found is None:
+        yield StringCommand(UNREADABLE)
+        return
+    for name in names:
+        files = found[name].files
+        if not files.manifest:
+            continue
+        gone = sorted(set(files.manifest) & set(files.found))
+        changes.announce(host, entry_changes((), gone, files, {}))
+        service = f"apt-{name}"
+        yield from Transaction(service, (), (), gone, units=(), steps=Steps()).commands()
+        yield StringCommand(
+            "rm", "-rf", f"{STATE}/{service}", f"/var/lib/ai-idp/apt/keys/{name}.asc"
+        )
+
+
+def entries(source: Source, key: bytes) -> list[File]:
+    """The files of a source, its keyring being `key`."""
+    texts = {
+        source.list_path: source.list_text(),
+        source.preferences_path: source.preferences_text(),
+    }
+    return [
+        File(source.keyring_path, key),
+        *(File(path, text.encode()) for path, text in texts.items() if text),
+    ]
