@@ -10,7 +10,7 @@ LIMITED := $(foreach name,$(LIMIT),--limit $(name))
 needs = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=...))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down lab-clean plan apply verify check test bench trust secret retire docs lock
+.PHONY: help setup lab lab-down lab-clean plan apply verify budget check test bench trust secret retire docs lock
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -36,6 +36,9 @@ apply: setup ## change what differs (LIMIT=, INVENTORY=)
 
 verify: setup ## use every service as its users do (LIMIT=, INVENTORY=)
 	$(PYTHON) -m pytest tests/verify --inventory $(INVENTORY) $(LIMITED)
+
+budget: setup ## draw what the roles take of each host's cards, memory and disk (LIMIT=, INVENTORY=)
+	@$(PYTHON) -m budget --inventory $(INVENTORY) $(LIMITED)
 
 check: setup ## format, lint, types, and the tests that need no host
 	./setup --tests

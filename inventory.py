@@ -7,11 +7,21 @@ import preflight
 from deploys.declarations import EVERYONE as _EVERYONE
 from deploys.declarations import Port as _Port
 from deploys.firewall import Firewall as _Firewall
+from deploys.hardware import Gpu as _Gpu
+from deploys.hardware import Hardware as _Hardware
 
 _proxmox = _Firewall(unmanaged=(_Port(8006, "Proxmox VE's web interface", (_EVERYONE,)),))
 
+# What roles may take of a host is held against this: `make budget` shows it, verify measures it.
+_desktop = _Hardware(
+    physical_cores=12,
+    memory_gib=128,
+    disk_gib=900,
+    gpus=(_Gpu(name="NVIDIA GeForce RTX 5070 Ti", memory_mib=16303),),
+)
+
 all = [
-    ("schlimers-server", {"ssh_hostname": "192.168.1.10"}),
+    ("schlimers-server", {"ssh_hostname": "192.168.1.10", "hardware": _desktop}),
     ("xps15", {"ssh_hostname": "192.168.1.20", "firewall": _proxmox}),
     ("sclimers-gateway", {"ssh_hostname": "192.168.1.21"}),
     ("sclimers-observation", {"ssh_hostname": "192.168.1.22"}),

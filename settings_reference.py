@@ -1,4 +1,4 @@
-"""The settings reference: docs/settings.md, made from the settings classes of all roles.
+"""The settings reference: docs/settings.md, from the settings classes of all roles and Hardware.
 
 ``python -m settings_reference`` writes it; with ``--check`` it only says whether it is current.
 """
@@ -13,6 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from deploys.hardware import Hardware
 from deploys.roles import role_names, settings_class
 from deploys.settings import Settings
 
@@ -37,9 +38,10 @@ _LIMITS = {
 
 
 def reference() -> str:
-    """The whole document, role by role in alphabetical order."""
+    """The whole document: the roles in alphabetical order, then what a host can have."""
     classes = (settings_class(role) for role in role_names())
-    return "\n".join([_HEAD, *(_section(found) for found in classes if found is not None)])
+    sections = (_section(found) for found in classes if found is not None)
+    return "\n".join([_HEAD, *sections, _hardware()])
 
 
 def models(settings: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -63,8 +65,22 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _section(settings: type[Settings]) -> str:
-    own, *parts = models(settings)
     head = f"## {settings.role}\n\n`{settings.role} = {settings.__name__}(...)`\n"
+    return _tables(head, settings)
+
+
+def _hardware() -> str:
+    head = """\
+## hardware
+
+`"hardware": Hardware(...)` beside a host's address in `inventory.py`. A host needs it whose roles
+claim memory, cards or disk; `make budget` shows what they take.
+"""
+    return _tables(head, Hardware)
+
+
+def _tables(head: str, model: type[BaseModel]) -> str:
+    own, *parts = models(model)
     return "\n".join(
         [head, _table(own), *(f"### {part.__name__}\n\n{_table(part)}" for part in parts)]
     )

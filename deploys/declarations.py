@@ -49,7 +49,8 @@ class GpuClaim:
     `share_mib` is the most that it ever takes, everything included. Before the cache come the
     weights, the `workspace_mib` (activations, graphs) and the `context_mib` of CUDA itself; what
     is left of the share is for caches, of which one sequence of `sequence_tokens` takes
-    `sequence_bytes`.
+    `sequence_bytes`. `free_at_start`: the server starts only where its whole share is free beside
+    its own context, as vLLM does.
     """
 
     card: int
@@ -60,6 +61,12 @@ class GpuClaim:
     sequence_tokens: int = 0
     sequence_bytes: int = 0
     parallel_sequences: int = 1
+    free_at_start: bool = False
+
+    @property
+    def cache_mib(self) -> int:
+        """What the share leaves for caches; below zero where it does not hold the rest."""
+        return self.share_mib - self.weights_mib - self.workspace_mib - self.context_mib
 
 
 @dataclass(frozen=True)

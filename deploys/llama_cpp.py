@@ -17,7 +17,7 @@ from pyinfra import host
 from pyinfra.api.deploy import deploy
 
 import secret_store
-from deploys.declarations import Conflict, Port, Scrape
+from deploys.declarations import Conflict, MemoryClaim, Port, Scrape
 from deploys.models import Model, Models
 from deploys.rendering import render
 from deploys.settings import Settings
@@ -138,6 +138,9 @@ class LlamaCpp(Settings):
     def ports(self) -> tuple[Port, ...]:
         reachable_from = ("nginx", "prometheus")
         return (Port(self.port, "model API", reachable_from, published_by_container=True),)
+
+    def memory(self, machine: Machine) -> tuple[MemoryClaim, ...]:
+        return (MemoryClaim(self.memory_limit_mib),)
 
     def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
         """A model that nobody brings would be noticed only once the old server is gone."""

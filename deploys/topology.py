@@ -55,7 +55,8 @@ class Machine:
     def hardware(self) -> Hardware | None:
         """What the inventory says that this machine has; None where it says nothing."""
         found = self.data.get("hardware")
-        return found if isinstance(found, Hardware) else None
+        # A dict where the data came as JSON.
+        return None if found is None else Hardware.model_validate(found)
 
     def exposures(self) -> tuple[Exposure, ...]:
         """Every port that the roles of this machine listen on."""

@@ -12,10 +12,20 @@ from pathlib import Path
 
 from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra.context import state
+from pyinfra.api.state import State
+from pyinfra.context import ctx_state, state
 
 from deploys.topology import Topology
-from preflight import access, addresses, ports, preparation, roles, scrapes, selection
+from preflight import (
+    access,
+    addresses,
+    budget,
+    ports,
+    preparation,
+    roles,
+    scrapes,
+    selection,
+)
 from preflight.invocation import Invocation
 from preflight.loading import load
 from preflight.problems import Problem, Refused
@@ -33,6 +43,13 @@ RULES: tuple[Callable[[Topology], list[Problem]], ...] = (
     ports.open_to_unknown_group,
     scrapes.counted_twice,
     scrapes.out_of_reach,
+    budget.without_hardware,
+    budget.on_missing_card,
+    budget.without_room_for_a_sequence,
+    budget.overfull_cards,
+    budget.not_free_at_start,
+    budget.overfull_memory,
+    budget.overfull_disk,
 )
 
 _checking = ContextVar("_checking", default=False)
@@ -53,6 +70,25 @@ def check(inventory_file: str) -> None:
         _checking.reset(token)
 
 
+def examined(inventory_file: str) -> tuple[Topology, list[Problem]]:
+    """What an inventory says, and all that it would be refused for.
+
+    For whoever shows both; a run is refused by `check`. Refused where a file cannot be read.
+    """
+    token = _checking.set(True)
+    try:
+        # pyinfra notes in its state which file it executes, and has one only while it runs itself.
+        with ctx_state.use(State()):
+            topology = load(inventory_file, Invocation(inventory=inventory_file))
+    finally:
+        _checking.reset(token)
+    return topology, _problems(topology)
+
+
+def _problems(topology: Topology) -> list[Problem]:
+    return [problem for rule in RULES for problem in rule(topology)]
+
+
 def _is_executed(file: str) -> bool:
     executed = getattr(state, "current_exec_filename", None)
     return executed is not None and Path(executed).resolve() == Path(file).resolve()
@@ -60,7 +96,7 @@ def _is_executed(file: str) -> bool:
 
 def _check(inventory_file: str, invocation: Invocation) -> None:
     topology = load(inventory_file, invocation)
-    problems = [problem for rule in RULES for problem in rule(topology)]
+    problems = _problems(topology)
     problems += selection.unmatched(topology, invocation)
     if invocation.connects:
         problems += _access_problems(topology, invocation)

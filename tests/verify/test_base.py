@@ -11,9 +11,12 @@ from testinfra.host import Host
 
 import certificates
 import secret_store
+from budget import disk
 from deploys.base import Base
+from deploys.hardware import Hardware
 from deploys.topology import Machine, Topology
 
+MIB = 1024**2
 SHOW_ON_FAILURE = ("cat /etc/hosts", "systemctl --failed --no-pager")
 
 
@@ -22,6 +25,13 @@ def settings(machine: Machine) -> Base:
     found = machine.settings["base"]
     assert isinstance(found, Base)
     return found
+
+
+@pytest.fixture
+def hardware(machine: Machine) -> Hardware:
+    if machine.hardware is None:
+        pytest.skip("the inventory does not say what it has")
+    return machine.hardware
 
 
 def _addresses(host: Host, name: str) -> set[str]:
@@ -109,3 +119,23 @@ def test_no_change_is_left_in_the_middle(host: Host) -> None:
 def test_the_host_carries_the_mark_of_this_rollout(host: Host, machine: Machine) -> None:
     mark = host.file("/var/lib/ai-idp/rollout").content_string
     assert mark.strip() == secret_store.for_data(machine.data).rollout_id
+
+
+def test_it_has_the_cores_that_the_inventory_says(host: Host, hardware: Hardware) -> None:
+    lines = host.check_output("lscpu --parse=SOCKET,CORE").splitlines()
+    assert len({line for line in lines if not line.startswith("#")}) == hardware.physical_cores
+
+
+def test_it_has_the_memory_that_the_inventory_says(host: Host, hardware: Hardware) -> None:
+    kib = int(host.check_output("awk '/^MemTotal:/ {print $2}' /proc/meminfo"))
+    # Firmware, kernel and a processor's own graphics keep some of what is built in.
+    kept = hardware.memory_gib - kib / MIB
+    assert -0.5 <= kept <= max(1, hardware.memory_gib / 10), f"MemTotal is {kib / MIB:.1f} GiB"
+
+
+def test_it_has_the_disk_that_the_inventory_says(
+    host: Host, machine: Machine, hardware: Hardware
+) -> None:
+    for path in {claim.path for _, claim in disk.claimed(machine)} or {"/"}:
+        kib = int(host.check_output("df --output=size -k %s", path).split()[-1])
+        assert kib / MIB == pytest.approx(hardware.disk_gib, rel=0.05, abs=1), path
