@@ -4,6 +4,7 @@ from pyinfra import host
 
 from deploys import (
     base,
+    dcgm_exporter,
     docker,
     firewall,
     llama_cpp,
@@ -12,6 +13,7 @@ from deploys import (
     node_exporter,
     prometheus,
     ssh,
+    triton,
 )
 
 if "base" in host.groups:
@@ -28,6 +30,10 @@ if "models" in host.groups:
     models.install()
 if "llama_cpp" in host.groups:
     llama_cpp.install()
+if "triton" in host.groups:
+    triton.install()
+if "dcgm_exporter" in host.groups:
+    dcgm_exporter.install()
 if "nginx" in host.groups:
     nginx.install()
 if "prometheus" in host.groups:

@@ -36,6 +36,8 @@ base = ssh = firewall = node_exporter = [name for name, _ in all]
 docker = ["schlimers-server", "jetson"]
 models = ["schlimers-server"]
 llama_cpp = ["schlimers-server"]
+triton = ["schlimers-server"]
+dcgm_exporter = ["schlimers-server"]
 nginx = ["sclimers-gateway"]
 prometheus = ["sclimers-observation"]
 

@@ -3,6 +3,7 @@
 from pyinfra import host
 
 from deploys import (
+    dcgm_exporter,
     docker,
     firewall,
     llama_cpp,
@@ -11,6 +12,7 @@ from deploys import (
     node_exporter,
     prometheus,
     ssh,
+    triton,
 )
 from operations import rollout
 
@@ -21,6 +23,10 @@ if "prometheus" in retired:
     prometheus.remove()
 if "nginx" in retired:
     nginx.remove()
+if "dcgm_exporter" in retired:
+    dcgm_exporter.remove()
+if "triton" in retired:
+    triton.remove()
 if "llama_cpp" in retired:
     llama_cpp.remove()
 if "models" in retired:

@@ -20,8 +20,9 @@ esac
 ids=$(docker ps --all --no-trunc --quiet --filter "label=com.docker.compose.project=$project" \
     --filter label=com.docker.compose.oneoff=False) || unreadable "the containers of $project"
 if [ -n "$ids" ]; then
+    # A container without a health check has no `Health`, not an empty one.
     # shellcheck disable=SC2086  # one word per container is wanted
-    docker inspect --format "container$tab{{index .Config.Labels \"com.docker.compose.service\"}}$tab{{.Id}}$tab{{.Config.Image}}$tab{{.State.Status}}$tab{{with .State.Health}}{{.Status}}{{end}}$tab{{index .Config.Labels \"ai-idp.hash\"}}$tab$settings" \
+    docker inspect --format "container$tab{{index .Config.Labels \"com.docker.compose.service\"}}$tab{{.Id}}$tab{{.Config.Image}}$tab{{.State.Status}}$tab{{with index .State \"Health\"}}{{.Status}}{{end}}$tab{{index .Config.Labels \"ai-idp.hash\"}}$tab$settings" \
         $ids || unreadable "a container of $project"
 fi
 record=/var/lib/ai-idp/stacks/$project/settings

@@ -9,9 +9,13 @@ from typing import Any
 from lab import images
 from lab.checkout import LAB
 from lab.engine import docker
-from lab.servers import llama_cpp
+from lab.servers import dcgm_exporter, llama_cpp, triton
 
-SERVERS: dict[str, ModuleType] = {"llama_cpp": llama_cpp}
+SERVERS: dict[str, ModuleType] = {
+    "llama_cpp": llama_cpp,
+    "triton": triton,
+    "dcgm_exporter": dcgm_exporter,
+}
 """By role, whose image it is."""
 
 

@@ -117,8 +117,14 @@ def _number(port: Port) -> str:
 def _reach(role: str, ports: tuple[Port, ...]) -> str:
     if role == "ssh":
         return "`networks` of `group_data/all.py`"
-    (groups,) = {port.reachable_from for port in ports}
-    return "everyone" if EVERYONE in groups else ", ".join(groups)
+    by_port = {port.number: _names(port) for port in ports}
+    if len(set(by_port.values())) == 1:
+        return _names(ports[0])
+    return ", ".join(f"{names} ({number})" for number, names in by_port.items())
+
+
+def _names(port: Port) -> str:
+    return "everyone" if EVERYONE in port.reachable_from else ", ".join(port.reachable_from)
 
 
 def test_a_setting_is_shown_with_type_limit_default_and_description() -> None:
