@@ -6,6 +6,7 @@ from deploys import (
     base,
     dcgm_exporter,
     docker,
+    embeddings,
     firewall,
     llama_cpp,
     models,
@@ -30,6 +31,8 @@ if "models" in host.groups:
     models.install()
 if "llama_cpp" in host.groups:
     llama_cpp.install()
+if "embeddings" in host.groups:
+    embeddings.install()
 if "triton" in host.groups:
     triton.install()
 if "dcgm_exporter" in host.groups:

@@ -5,6 +5,7 @@ from pyinfra import host
 from deploys import (
     dcgm_exporter,
     docker,
+    embeddings,
     firewall,
     llama_cpp,
     models,
@@ -27,6 +28,8 @@ if "dcgm_exporter" in retired:
     dcgm_exporter.remove()
 if "triton" in retired:
     triton.remove()
+if "embeddings" in retired:
+    embeddings.remove()
 if "llama_cpp" in retired:
     llama_cpp.remove()
 if "models" in retired:

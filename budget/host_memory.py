@@ -24,22 +24,29 @@ def resource(machine: Machine) -> Resource | None:
     return Resource("memory", hardware.memory_gib * 1024, (system, *limits))
 
 
-def needed_mib(
+def needs(
     weights_bytes: int,
     cache_bytes: int = 0,
     *,
     vocabulary: int = 0,
     ubatch_tokens: int = 512,
     prompt_cache_mib: int = 0,
+    workspace_bytes: int = 0,
     process_mib: int = PROCESS_MIB,
-) -> int:
-    """What a container must hold that serves a model on the processor, in MiB.
+) -> dict[str, int]:
+    """What a container must hold that serves a model on the processor, in MiB by what for.
 
     `weights_bytes` count though they are mapped from a file: with less, each token reads the disk.
     `cache_bytes` are those of all slots together. A server of completions makes room for the
-    scores of its whole `vocabulary` for each of `ubatch_tokens`; one of embeddings does not.
+    scores of its whole `vocabulary` for each of `ubatch_tokens`; one of embeddings has a
+    workspace for the texts of a batch instead.
     """
-    scores_bytes = vocabulary * ubatch_tokens * F32_BYTES
-    return (
-        mib(weights_bytes) + mib(cache_bytes) + mib(scores_bytes) + prompt_cache_mib + process_mib
-    )
+    found = {
+        "weights": mib(weights_bytes),
+        "KV cache": mib(cache_bytes),
+        "kept prompts": prompt_cache_mib,
+        "scores": mib(vocabulary * ubatch_tokens * F32_BYTES),
+        "workspace": mib(workspace_bytes),
+        "process": process_mib,
+    }
+    return {what: taken for what, taken in found.items() if taken}

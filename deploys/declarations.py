@@ -36,6 +36,18 @@ class Scrape:
 
 
 @dataclass(frozen=True)
+class Route:
+    """A port that the gateway passes requests on to.
+
+    Which paths it passes on is in `templates/nginx/routes/<role>.conf.j2`. `bearer_secret` names
+    the secret that the gateway itself asks for, of a server that asks for none.
+    """
+
+    port: int
+    bearer_secret: str | None = None
+
+
+@dataclass(frozen=True)
 class MemoryClaim:
     """Main memory that a role may take of its host: the limit that its container has."""
 

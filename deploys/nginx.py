@@ -1,7 +1,7 @@
 """NGINX: the one address of everything, with TLS, and nothing behind it but what a route allows.
 
-Listens on 80 (redirects) and 443. Keeps no data but its logs in /var/log/nginx. A route sends a
-path of the gateway to a role's servers: its paths are in `templates/nginx/routes/<role>.conf.j2`.
+Listens on 80 (redirects) and 443. Keeps no data but its logs in /var/log/nginx. Each role with a
+`route()` is an upstream; its paths are in `templates/nginx/routes/<role>.conf.j2`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import DeployError
 
 import certificates
+import secret_store
 from certificates import Leaf
 from deploys.base import Base
-from deploys.declarations import EVERYONE, Port
-from deploys.llama_cpp import LlamaCpp
+from deploys.declarations import EVERYONE, Port, Route
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
@@ -29,11 +29,16 @@ from facts.packages import PackagesState
 from operations import packages, retirement, service
 from operations.entries import Directory, File
 from operations.transaction import Steps
+from secret_store import SecretStore
 
 HTTP, HTTPS = 80, 443
 PACKAGES = ("nginx", "curl")
 DIRECTORY = "/etc/nginx"
-DIRECTORIES = (Directory(f"{DIRECTORY}/routes"), Directory(f"{DIRECTORY}/tls", mode="0700"))
+DIRECTORIES = (
+    Directory(f"{DIRECTORY}/routes"),
+    Directory(f"{DIRECTORY}/keys", mode="0700"),
+    Directory(f"{DIRECTORY}/tls", mode="0700"),
+)
 FIRST_WITH_HTTP2_DIRECTIVE = (1, 25, 1)
 
 
@@ -57,11 +62,15 @@ class Nginx(Settings):
 
 
 @dataclass(frozen=True)
-class Route:
-    """A role behind the gateway, and its servers as `address:port`: no name has to resolve."""
+class Upstream:
+    """A role behind the gateway, and its servers as `address:port`: no name has to resolve.
+
+    `bearer_secret` names the secret that the gateway asks for in the servers' place.
+    """
 
     role: str
     servers: tuple[str, ...]
+    bearer_secret: str | None = None
 
 
 @deploy("NGINX")
@@ -73,7 +82,9 @@ def install() -> None:
     authority = certificates.for_data(host.data)
     leaf = authority.leaf("nginx", names, [machine.address])
     packages.installed(name="Install the package", packages=PACKAGES)
-    files = configuration(settings, machine, routes(topology), nginx_version())
+    found = upstreams(topology)
+    files = configuration(settings, machine, found, nginx_version())
+    files += key_files(found, secret_store.for_data(host.data))
     files += tls_files(leaf, authority.certificate())
     service.deployed(
         name="Deploy the configuration",
@@ -104,11 +115,17 @@ def host_names(machine: Machine) -> list[str]:
     return [*names, machine.fqdn]
 
 
-def routes(topology: Topology) -> tuple[Route, ...]:
-    """The routes to the roles that have a host."""
-    llama_cpp = (f"{m.address}:{settings.port}" for m, settings in topology.holders(LlamaCpp))
-    found = [Route("llama_cpp", tuple(llama_cpp))]
-    return tuple(route for route in found if route.servers)
+def upstreams(topology: Topology) -> tuple[Upstream, ...]:
+    """Every role that declares a route, with all its servers, in the order of the roles."""
+    found: dict[str, list[tuple[str, Route]]] = {}
+    for machine in topology.machines:
+        for role, settings in machine.settings.items():
+            if route := settings.route():
+                found.setdefault(role, []).append((f"{machine.address}:{route.port}", route))
+    return tuple(
+        Upstream(role, tuple(server for server, _ in reached), reached[0][1].bearer_secret)
+        for role, reached in found.items()
+    )
 
 
 def nginx_version() -> tuple[int, ...]:
@@ -128,18 +145,36 @@ def parsed_version(text: str) -> tuple[int, ...]:
 
 
 def configuration(
-    settings: Nginx, machine: Machine, routes: Sequence[Route], version: tuple[int, ...]
+    settings: Nginx, machine: Machine, upstreams: Sequence[Upstream], version: tuple[int, ...]
 ) -> list[File]:
-    """Everything but the certificate and the revision."""
+    """Everything but the keys, the certificate and the revision."""
     values = {
         "settings": settings,
         "names": [*host_names(machine), machine.address],
-        "routes": routes,
+        "upstreams": upstreams,
         "http2_directive": version >= FIRST_WITH_HTTP2_DIRECTIVE,
     }
-    names = ["nginx.conf", "security_headers.conf"]
-    names += [f"routes/{route.role}.conf" for route in routes]
+    names = ["nginx.conf", "proxy.conf", "security_headers.conf"]
+    names += [f"routes/{upstream.role}.conf" for upstream in upstreams]
     return [File(f"{DIRECTORY}/{name}", render(f"nginx/{name}.j2", **values)) for name in names]
+
+
+def key_files(upstreams: Sequence[Upstream], store: SecretStore) -> list[File]:
+    """For each role whose key the gateway checks itself, the map that knows it."""
+    return [
+        File(
+            f"{DIRECTORY}/keys/{upstream.role}.conf",
+            render(
+                "nginx/key.conf.j2",
+                role=upstream.role,
+                key=store.get(upstream.bearer_secret).get_secret_value(),
+            ),
+            mode="0600",
+            secret=True,
+        )
+        for upstream in upstreams
+        if upstream.bearer_secret
+    ]
 
 
 def tls_files(leaf: Leaf, ca: bytes) -> list[File]:
@@ -155,10 +190,10 @@ def with_revision(files: Sequence[File]) -> list[File]:
     """`files` and the one that names them all: what /health answers once they are in force.
 
     A reload is asynchronous and falls back to the old configuration without an error, so only the
-    workers themselves can say which one they serve. The key stays out of the sum; a new key has a
-    new certificate.
+    workers themselves can say which one they serve. Keys count too, so that a rotated one is known
+    to be in force: they are 256 random bits, of which a sum over everything tells nothing.
     """
-    lines = [f"{file.sha256}  {file.path}\n" for file in files if not file.secret]
+    lines = [f"{file.sha256}  {file.path}\n" for file in files]
     revision = hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
     content = render("nginx/revision.conf.j2", revision=revision)
     return [*files, File(f"{DIRECTORY}/revision.conf", content)]

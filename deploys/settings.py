@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pyinfra.api.exceptions import DeployError
 from pyinfra.api.host import Host
 
-from deploys.declarations import Conflict, DiskClaim, GpuClaim, MemoryClaim, Port, Scrape
+from deploys.declarations import Conflict, DiskClaim, GpuClaim, MemoryClaim, Port, Route, Scrape
 
 if TYPE_CHECKING:
     from deploys.topology import Machine, Topology
@@ -45,6 +45,10 @@ class Settings(BaseModel):
     def scrapes(self) -> tuple[Scrape, ...]:
         """Every metrics endpoint that the role serves: the source of Prometheus' targets."""
         return ()
+
+    def route(self) -> Route | None:
+        """Where the gateway reaches the role; None for one that it leaves alone."""
+        return None
 
     def secrets(self) -> tuple[str, ...]:
         """Names of the secrets that the role needs; generated before planning when missing."""

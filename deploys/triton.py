@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 
-from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Scrape
+from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
 from deploys.images import Image
 from deploys.model_repository import known_models, refuse_unfit, repository_entries, with_example
 from deploys.rendering import render
@@ -184,6 +184,9 @@ class Triton(Settings):
 
     def scrapes(self) -> tuple[Scrape, ...]:
         return (Scrape("triton", self.metrics_port),)
+
+    def route(self) -> Route:
+        return Route(self.port, bearer_secret=API_KEY)
 
     def secrets(self) -> tuple[str, ...]:
         return (API_KEY,)

@@ -8,6 +8,4 @@ llama_cpp = LlamaCpp(
         "@sha256:8fdfad183be053cdb72d4b6a5930c3a2475730f932855ee9260193422c2564ed"
     ),
     model="llama-3.2-3b-instruct",
-    physical_cores=12,
-    threads=12,
 )

@@ -8,9 +8,7 @@ from lab.checkout import LOCK_FILE as _LOCK_FILE
 llama_cpp = LlamaCpp(
     image=_json.loads(_LOCK_FILE.read_text())["images"]["llama_cpp"],
     model="llama-3.2-3b-instruct",
-    physical_cores=2,
-    threads=2,
-    parallel_sequences=2,
+    parallel_sequences=3,
     context_per_slot_tokens=1024,
     prompt_cache_mib=64,
     memory_limit_mib=1024,

@@ -6,6 +6,7 @@ import http.client
 import json
 import ssl
 from contextlib import closing
+from email.message import Message
 from functools import cache
 from typing import Any
 
@@ -36,8 +37,21 @@ def revision() -> str:
     return str(json.loads(_ask("/health"))["revision"])
 
 
+def refusal(path: str) -> tuple[int, str | None]:
+    """Status and Retry-After of the answer to a request with the key."""
+    status, headers, _ = _answer(path)
+    return status, headers["Retry-After"]
+
+
 def _ask(path: str, body: Any = None) -> bytes:
-    """The answer to a request on a connection of its own; AssertionError unless it is 200."""
+    """The answer to a request; AssertionError unless it is 200."""
+    status, _, text = _answer(path, body)
+    assert status == 200, f"{path} answered {status}"
+    return text
+
+
+def _answer(path: str, body: Any = None) -> tuple[int, Message, bytes]:
+    """Status, headers and text of an answer on a connection of its own."""
     address = network.read().hosts[HOST]
     connection = http.client.HTTPSConnection(address, timeout=ANSWER_SECONDS, context=_trust())
     headers = {"Authorization": f"Bearer {_key()}", "Content-Type": "application/json"}
@@ -45,9 +59,7 @@ def _ask(path: str, body: Any = None) -> bytes:
     with closing(connection):
         connection.request("GET" if body is None else "POST", path, content, headers)
         answer = connection.getresponse()
-        text = answer.read()
-    assert answer.status == 200, f"{path} answered {answer.status}"
-    return text
+        return answer.status, answer.headers, answer.read()
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import network
+from lab.machines import production_groups
 from tests.lab.altered_checkout import AlteredCheckout
 from tests.lab.conftest import apply, converge, shell
 from tests.lab.overlay import Overlay
@@ -19,7 +20,8 @@ QUIET = "sclimers-mlflow"
 """A host that nobody uses here."""
 OTHER = "sclimers-automation"
 HOSTS = sorted(network.read().hosts)
-MODEL_PORT, EXPORTER_PORT, UNDECLARED_PORT = 8080, 9100, 8099
+WORKSTATION = "xps13"
+MODEL_PORT, EXPORTER_PORT, UNDECLARED_PORT, VLLM_PORT = 8080, 9100, 8099, 8000
 LISTENER = "undeclared"
 HOST_KEYS = "/etc/ssh/ssh_host_*"
 
@@ -29,9 +31,9 @@ def start_converged(lab_converged: None) -> None:
     """Every test here finds a converged lab and leaves one."""
 
 
-def reaches(client: str, host: str, port: int) -> bool:
+def reaches(client: str, host: str, port: int, path: str = "/") -> bool:
     """Whether an HTTP server of `host` answers a client on another host, whatever it says."""
-    url = f"http://{network.read().hosts[host]}:{port}/"
+    url = f"http://{network.read().hosts[host]}:{port}{path}"
     command = f"curl --silent --max-time 2 --output /dev/null {url} && echo answered"
     return "answered" in shell(client, command, check=False)
 
@@ -41,11 +43,18 @@ def test_the_model_port_answers_the_gateway_and_prometheus_alone(client: str) ->
     assert reaches(client, SERVER, MODEL_PORT) == (client in (GATEWAY, OBSERVATION))
 
 
+@pytest.mark.skipif("vllm" not in production_groups(), reason="the inventory has no vllm")
+@pytest.mark.parametrize("path", ["/invocations", "/tokenize", "/metrics", "/pause"])
+def test_what_vllm_serves_without_a_key_does_not_answer_the_workstation(path: str) -> None:
+    assert not reaches(WORKSTATION, SERVER, VLLM_PORT, path)
+    assert reaches(GATEWAY, SERVER, VLLM_PORT, path)
+
+
 @pytest.fixture(scope="module")
 def undeclared_port() -> Generator[None]:
     """A container that somebody has started by hand, published on all addresses."""
     image = shell(SERVER, "docker ps --format '{{.Image}}' | head -n 1").strip()
-    model = "/srv/models/llama-3.2-3b-instruct/Llama-3.2-3B-Instruct-Q4_K_M.gguf"
+    model = shell(SERVER, "ls /srv/models/llama-3.2-3b-instruct/*/*.gguf").split()[0]
     shell(
         SERVER,
         f"docker run --detach --name {LISTENER} --publish {UNDECLARED_PORT}:8080"

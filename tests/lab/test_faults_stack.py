@@ -58,6 +58,20 @@ def test_an_image_that_never_becomes_healthy_gives_way_to_the_previous_stack(
     assert running() == before
 
 
+@pytest.fixture
+def stopped_embeddings() -> Generator[None]:
+    shell(SERVER, f"docker stop $({RUNNING.replace('llama_cpp', 'embeddings')})")
+    yield
+    converge(SERVER)
+
+
+def test_while_a_server_is_down_the_gateway_says_when_to_come_again(
+    stopped_embeddings: None,
+) -> None:
+    assert gateway.refusal("/embeddings/v1/models") == (503, "10")
+    gateway.complete()
+
+
 def test_a_good_image_replaces_the_old_one_and_back(overlay: Overlay) -> None:
     before = running()
     overlay.update("llama_cpp", image=variant("upgrade"))

@@ -10,9 +10,10 @@ import pytest
 
 import secret_store
 from budget.architecture import Architecture
-from deploys import docker, llama_cpp, models
+from deploys import docker, embeddings, llama_cpp, models
 from deploys.docker import Docker
-from deploys.llama_cpp import API_KEY, LlamaCpp
+from deploys.embeddings import Embeddings
+from deploys.llama_cpp import LlamaCpp
 from deploys.models import Model, ModelFile, Models
 from tests.fake_host import Run, run
 
@@ -25,18 +26,21 @@ MODEL = Model(
     format="gguf",
     architecture=Architecture(context_tokens=4096, vocabulary=32_000),
 )
+IMAGE = f"ghcr.io/x/y:1@sha256:{'d' * 64}"
 SETTINGS: dict[str, Any] = {
     "docker": Docker(),
     "models": Models(catalogue=(MODEL,)),
-    "llama_cpp": LlamaCpp(
-        image=f"ghcr.io/x/y:1@sha256:{'d' * 64}", model="small", physical_cores=2, threads=2
-    ),
+    "llama_cpp": LlamaCpp(image=IMAGE, model="small", threads=2),
+    "embeddings": Embeddings(image=IMAGE, model="small", threads=2),
 }
+STACKS = {"llama_cpp": llama_cpp.install, "embeddings": embeddings.install}
+REMOVALS = {"llama_cpp": llama_cpp.remove, "embeddings": embeddings.remove}
 BARE: dict[str, Any] = {
     "/etc/os-release": ["ID=debian", 'VERSION_ID="13"'],
     "names=$(cat)": ["will\tdemo\t1.0", "end"],
     "wanted=$(cat)": ["end"],
     "project=llama_cpp": ["end"],
+    "project=embeddings": ["end"],
     "root=/srv/models\n": ["end"],
 }
 OLD = {**BARE, "/etc/os-release": {"success": False, "stderr": "No such file or directory"}}
@@ -49,7 +53,7 @@ def data(tmp_path: Path) -> dict[str, Any]:
         "secret_store": str(tmp_path / "secrets"),
         "secret_identity": str(tmp_path / "identity.txt"),
     }
-    secret_store.for_data(store).ensure([API_KEY])
+    secret_store.for_data(store).ensure([f"{role}/api-key" for role in STACKS])
     return {**store, **SETTINGS, "ssh_hostname": "192.0.2.1"}
 
 
@@ -64,6 +68,7 @@ def steps(outcome: Run) -> list[str]:
         "services/docker/transaction/transaction.sh start": "land docker",
         "services/models/transaction/transaction.sh start": "land models",
         "services/llama_cpp/transaction/transaction.sh start": "land llama_cpp",
+        "services/embeddings/transaction/transaction.sh start": "land embeddings",
         "action=download": "download",
     }
     return [name for command in outcome.commands for mark, name in marks.items() if mark in command]
@@ -75,6 +80,7 @@ def steps(outcome: Run) -> list[str]:
         (docker.install, ["install packages", "land docker"]),
         (models.install, ["install packages", "land models", "download"]),
         (llama_cpp.install, ["land llama_cpp"]),
+        (embeddings.install, ["land embeddings"]),
     ],
 )
 def test_on_a_bare_host_each_thing_comes_after_what_it_needs(
@@ -104,7 +110,15 @@ def test_a_distribution_that_cannot_be_read_fails_the_host_unchanged(
     assert steps(outcome) == []
 
 
-def test_the_key_is_in_no_command(data: dict[str, Any]) -> None:
-    key = secret_store.for_data(data).get(API_KEY).get_secret_value()
-    commands = roll_out(llama_cpp.install, data, BARE).commands
+@pytest.mark.parametrize("role", STACKS)
+def test_the_key_is_in_no_command(role: str, data: dict[str, Any]) -> None:
+    key = secret_store.for_data(data).get(f"{role}/api-key").get_secret_value()
+    commands = roll_out(STACKS[role], data, BARE).commands
     assert not any(key in command for command in commands)
+
+
+@pytest.mark.parametrize("role", REMOVALS)
+def test_a_stack_that_is_not_there_is_not_removed(role: str, data: dict[str, Any]) -> None:
+    outcome = roll_out(REMOVALS[role], data, BARE)
+    assert outcome.succeeded
+    assert steps(outcome) == []

@@ -405,10 +405,16 @@ def test_without_hardware_there_is_nothing_to_hold_claims_against() -> None:
 
 def test_a_server_on_the_processor_needs_weights_cache_scores_and_itself() -> None:
     """group_data/llama_cpp.py: 3B in Q4_K_M, four slots of 4096 tokens in f16."""
-    needed = host_memory.needed_mib(
+    needed = host_memory.needs(
         2_019_377_696, 4 * 4096 * 112 * 1024, vocabulary=128256, prompt_cache_mib=1024
     )
-    assert needed == 1926 + 1792 + 251 + 1024 + 256
+    assert needed == {
+        "weights": 1926,
+        "KV cache": 1792,
+        "kept prompts": 1024,
+        "scores": 251,
+        "process": 256,
+    }
 
 
 @pytest.mark.parametrize(
@@ -420,5 +426,5 @@ def test_scores_are_what_llama_cpp_prints_as_its_compute_buffer(
     vocabulary: int, hidden: int, printed: float
 ) -> None:
     """ "CPU compute buffer size", ubatch 512: the scores and one hidden state for each token."""
-    scores = host_memory.needed_mib(0, vocabulary=vocabulary, process_mib=0)
-    assert scores == pytest.approx(printed - 512 * hidden * 4 / MIB, abs=1)
+    scores = host_memory.needs(0, vocabulary=vocabulary, process_mib=0)
+    assert scores["scores"] == pytest.approx(printed - 512 * hidden * 4 / MIB, abs=1)

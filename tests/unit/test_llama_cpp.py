@@ -1,148 +1,110 @@
-"""llama.cpp's settings and files: what is refused, and how the container is defined."""
+"""llama.cpp's own settings: context of a slot, caches, and the memory that they take."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
-from budget.architecture import Architecture
-from deploys.llama_cpp import API_KEY, LlamaCpp, entries
-from deploys.models import Model, ModelFile, Models
-from deploys.topology import Machine, Topology
-from operations.entries import File
+from deploys.llama_cpp import LlamaCpp
+from tests.unit.sample_models import CHAT, IMAGE
 
-DIGEST = f"sha256:{'d' * 64}"
-IMAGE = f"ghcr.io/ggml-org/llama.cpp:server-b11223@{DIGEST}"
-GOOD: dict[str, Any] = {"image": IMAGE, "model": "small", "physical_cores": 12, "threads": 12}
-MODEL = Model(
-    name="small",
-    repository="owner/Small",
-    revision="a" * 40,
-    files=(ModelFile(path="small.gguf", bytes=10, sha256="b" * 64),),
-    licence="mit",
-    format="gguf",
-    architecture=Architecture(context_tokens=4096, vocabulary=32_000),
-)
-NOT_PINNED = (
-    "may become another program tomorrow; pin a build and its digest: "
-    "`name:server-b<build>@sha256:<64 hex digits>`"
-)
-
+GOOD: dict[str, Any] = {"image": IMAGE, "model": "chat"}
+DEFAULT_BATCH = "stays as llama-server has it; the memory is reckoned with that"
 WRONG: list[tuple[dict[str, Any], str]] = [
-    (
-        {"image": f"ghcr.io/ggerganov/llama.cpp:server-b1@{DIGEST}"},
-        "is where the project was; its images are now ghcr.io/ggml-org/llama.cpp",
-    ),
-    ({"image": "ghcr.io/ggml-org/llama.cpp:server-b11223"}, NOT_PINNED),
-    ({"image": f"ghcr.io/ggml-org/llama.cpp@{DIGEST}"}, NOT_PINNED),
-    ({"image": f"ghcr.io/ggml-org/llama.cpp:latest@{DIGEST}"}, NOT_PINNED),
-    ({"image": "ghcr.io/ggml-org/llama.cpp:server-b1@sha256:abc"}, NOT_PINNED),
-    (
-        {"threads": 64},
-        "threads (64) are more than physical_cores (12); "
-        "generation waits for the slowest: use at most one for each core",
-    ),
     (
         {"context_per_slot_tokens": 1000},
         "1000 is not a multiple of 256, in which llama.cpp deals context out; use 1024",
     ),
     (
-        {"prompt_cache_mib": 8192},
-        "prompt_cache_mib (8192) leaves nothing of memory_limit_mib (8192) for the model",
+        {"cache_type": "q8_0", "flash_attention": "off"},
+        "cache_type `q8_0` needs flash attention: llama-server refuses quantised values without "
+        "it; set flash_attention to `on`",
     ),
-    ({"extra_arguments": ("--mlock",)}, "`--mlock` was removed; use --load-mode; take it out"),
-    (
-        {"extra_arguments": ("--ctx-size=8192",)},
-        "`--ctx-size` follows from context_per_slot_tokens; take it out",
-    ),
-    (
-        {"extra_arguments": ("--api-key", "x")},
-        "`--api-key` would show the key; the role passes a file; take it out",
-    ),
-    (
-        {"extra_arguments": ("--tools", "all")},
-        "`--tools` opens the host to whoever reaches the port; take it out",
+    *(
+        ({"extra_arguments": arguments}, f"`{arguments[0]}` {reason}; take it out")
+        for arguments, reason in (
+            (("-c", "8192"), "follows from context_per_slot_tokens"),
+            (("--ctx-size=8192",), "follows from context_per_slot_tokens"),
+            (("--kv-unified",), "would let requests take context from each other"),
+            (("-ub", "128"), DEFAULT_BATCH),
+            (("-b", "256"), DEFAULT_BATCH),
+            (("-fa",), "is flash_attention (`on`, `off` or `auto`)"),
+            (("--flash-attn", "off"), "is flash_attention (`on`, `off` or `auto`)"),
+            (("--cache-type-v", "q8_0"), "is cache_type"),
+            (("--cache-ram", "-1"), "is prompt_cache_mib"),
+            (("--cache-reuse", "256"), "is reuse_chunk_tokens: a number of tokens, not of slots"),
+            (("--embedding",), "is what the role embeddings is for"),
+            (
+                ("--swa-full",),
+                "keeps more than the model's window, which no memory is reckoned for",
+            ),
+        )
     ),
 ]
 
 
 @pytest.mark.parametrize(("change", "message"), WRONG)
 def test_wrong_settings_are_refused(change: dict[str, Any], message: str) -> None:
+    if "=" in str(change.get("extra_arguments", "")):
+        message = message.replace("--ctx-size=8192", "--ctx-size")
     with pytest.raises(ValidationError) as refused:
         LlamaCpp(**{**GOOD, **change})
-    assert message in str(refused.value)
+    (error,) = refused.value.errors()
+    assert error["msg"] == f"Value error, {message}"
 
 
-def test_right_settings_are_taken() -> None:
-    assert LlamaCpp(**{**GOOD, "extra_arguments": ("--temp", "0.2")}).image == IMAGE
+RIGHT: list[tuple[dict[str, Any], list[str]]] = [
+    ({"flash_attention": "on"}, ["--flash-attn", "on"]),
+    (
+        {"cache_type": "q8_0", "flash_attention": "on"},
+        ["--cache-type-k", "q8_0", "--cache-type-v", "q8_0", "--flash-attn", "on"],
+    ),
+    ({"reuse_chunk_tokens": 256}, ["--cache-reuse", "256"]),
+    ({"prompt_cache_mib": 2048}, ["--cache-ram", "2048"]),
+    # `-c 8192 -np 8` would have left 1024 tokens for each.
+    (
+        {"parallel_sequences": 8, "context_per_slot_tokens": 8192},
+        ["--ctx-size", "65536", "--parallel", "8"],
+    ),
+]
 
 
-def test_a_model_that_the_catalogue_lacks_is_a_conflict_with_the_close_matches() -> None:
-    machine = Machine("one", "192.0.2.1", (), {"models": Models(catalogue=(MODEL,))}, {})
-    (conflict,) = LlamaCpp(**{**GOOD, "model": "smal"}).conflicts(machine, Topology((), ()))
-    assert conflict.what == "the catalogue has no model `smal`; it has small"
-    assert LlamaCpp(**GOOD).conflicts(machine, Topology((), ())) == ()
+@pytest.mark.parametrize(("change", "words"), RIGHT)
+def test_settings_reach_the_command_line(change: dict[str, Any], words: list[str]) -> None:
+    arguments = LlamaCpp(**{**GOOD, **change}).arguments(CHAT, threads=12)
+    start = arguments.index(words[0])
+    assert list(arguments[start : start + len(words)]) == words
 
 
-def test_the_context_is_that_of_a_slot_for_each_sequence() -> None:
-    settings = LlamaCpp(**GOOD, parallel_sequences=8, context_per_slot_tokens=8192)
-    arguments = settings.arguments(MODEL)
-    assert arguments[arguments.index("--ctx-size") + 1] == str(8 * 8192)
-    assert arguments[arguments.index("--parallel") + 1] == "8"
+def test_metrics_are_asked_for_since_they_are_off_by_default() -> None:
+    assert "--metrics" in LlamaCpp(**GOOD).arguments(CHAT, threads=12)
 
 
-def test_the_port_is_for_the_gateway_and_prometheus_and_published_by_a_container() -> None:
-    (port,) = LlamaCpp(**GOOD).ports()
-    assert port.reachable_from == ("nginx", "prometheus")
-    assert port.published_by_container
+NEEDED: list[tuple[dict[str, Any], dict[str, int]]] = [
+    # 112 KiB for a token at f16: 4 x 4096 of them are 1792 MiB.
+    (
+        {},
+        {
+            "weights": 1926,
+            "KV cache": 1792,
+            "kept prompts": 1024,
+            "scores": 251,
+            "process": 256,
+        },
+    ),
+    ({"cache_type": "q8_0"}, {"KV cache": 952}),
+    # The last prompt is kept whatever the limit says.
+    ({"prompt_cache_mib": 1, "context_per_slot_tokens": 8192}, {"kept prompts": 896}),
+]
 
 
-def test_metrics_are_asked_for_with_the_key() -> None:
-    settings = LlamaCpp(**GOOD)
-    (scrape,) = settings.scrapes()
-    assert (scrape.port, scrape.bearer_secret) == (settings.port, API_KEY)
-    assert settings.secrets() == (API_KEY,)
+@pytest.mark.parametrize(("change", "parts"), NEEDED)
+def test_its_memory_is_reckoned_part_by_part(change: dict[str, Any], parts: dict[str, int]) -> None:
+    needed = LlamaCpp(**{**GOOD, **change}).needed_mib(CHAT)
+    assert {what: needed[what] for what in parts} == parts
 
 
-def files(key: str = "secret-key") -> dict[str, File]:
-    made = entries(LlamaCpp(**GOOD), MODEL, "/srv/models/small", "192.0.2.1", key)
-    return {entry.path.rpartition("/")[2]: entry for entry in made if isinstance(entry, File)}
-
-
-@pytest.fixture
-def server() -> Any:
-    return yaml.safe_load(files()["compose.yaml"].content)["services"]["server"]
-
-
-def test_the_key_is_a_file_for_the_container_alone() -> None:
-    key = files()["api-key"]
-    assert (key.content, key.mode, key.secret) == (b"secret-key\n", "0400", True)
-    assert key.owner == key.group == "65532"
-    assert b"secret-key" not in files()["compose.yaml"].content
-
-
-def test_the_port_is_published_on_one_address(server: Any) -> None:
-    assert server["ports"] == ["192.0.2.1:8080:8080"]
-
-
-def test_the_container_is_hardened(server: Any) -> None:
-    assert server["cap_drop"] == ["ALL"]
-    assert server["security_opt"] == ["no-new-privileges:true"]
-    assert server["read_only"]
-    assert server["user"] == "65532:65532"
-
-
-def test_the_model_is_mounted_read_only(server: Any) -> None:
-    (mount,) = server["volumes"]
-    assert (mount["source"], mount["read_only"]) == ("/srv/models/small", True)
-
-
-def test_another_model_of_the_same_name_is_another_definition(server: Any) -> None:
-    assert server["labels"]["ai-idp.model"] == MODEL.fingerprint
-
-
-def test_the_model_has_time_to_load_before_it_counts_as_unhealthy(server: Any) -> None:
-    assert server["healthcheck"]["start_period"] == "120s"
+def test_without_a_prompt_cache_none_is_reckoned() -> None:
+    assert "kept prompts" not in LlamaCpp(**GOOD, prompt_cache_mib=0).needed_mib(CHAT)

@@ -161,7 +161,6 @@ def test_the_port_that_the_first_plan_gave_it_and_llama_cpp_clashes() -> None:
         llama_cpp=LlamaCpp(
             image=f"ghcr.io/x/y:1@sha256:{'d' * 64}",
             model="small",
-            physical_cores=1,
             threads=1,
             port=8003,
         ),

@@ -2,7 +2,8 @@
 
 `pytest tests/verify --inventory inventory.py [--limit NAME]`: test_<role>.py runs once for each
 host of the group <role>. A file may name SHOW_ON_FAILURE, shell commands whose output a failed test
-shows, such as the journal of a unit.
+shows, such as the journal of a unit, and PRESENT: arguments of tests that run once for each of some
+roles, as far as the inventory has them.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from deploys.roles import role_names
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
 from inventory_json import InventoryError
-from tests.verify import connections, machines
+from tests.verify import connections, gateway, machines
 from tests.verify.connections import AbsentError
+from tests.verify.gateway import Gateway
 
 SHORTEST_SECRET = 12
 
@@ -87,6 +89,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         having = verified.having(_role(metafunc.definition.path))
         names = [machine.name for machine in having]
         metafunc.parametrize("machine", having, ids=names, indirect=True, scope="session")
+    for argument, roles in getattr(metafunc.module, "PRESENT", {}).items():
+        if verified and argument in metafunc.fixturenames:
+            present = [role for role in roles if verified.topology.having(role)]
+            metafunc.parametrize(argument, present)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -199,6 +205,15 @@ def trust(topology: Topology) -> ssl.SSLContext:
     """A client's TLS that believes the internal CA and nobody else."""
     authority = certificates.for_data(topology.machines[0].data)
     return ssl.create_default_context(cadata=authority.certificate_path.read_text())
+
+
+@pytest.fixture(scope="session", name="gateway")
+def first_gateway(topology: Topology, trust: ssl.SSLContext) -> Gateway:
+    """The gateway, for roles behind it; skips where the inventory has none."""
+    having = topology.having("nginx")
+    if not having:
+        pytest.skip("the inventory has no gateway")
+    return gateway.of(having[0], trust)
 
 
 def _role(path: Path) -> str:

@@ -9,9 +9,16 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+import secret_store
 from deploys.docker import DAEMON, Docker
+from deploys.topology import Machine
+from operations.compose import STACKS
+from tests.verify import containers
+from tests.verify.containers import Container
 
 SHOW_ON_FAILURE = ("journalctl --unit docker --lines 20 --no-pager",)
+ALLOWED_CAPABILITIES: dict[str, int] = {}
+"""By stack, as in CapEff of /proc/<pid>/status; every other stack has none."""
 
 
 @pytest.fixture
@@ -70,3 +77,159 @@ def test_only_root_gives_orders(host: Host) -> None:
     assert (socket.user, socket.group, socket.mode & 0o007) == ("root", "docker", 0)
     members = host.check_output("getent group docker").rpartition(":")[2]
     assert members == ""
+
+
+@pytest.fixture(scope="session")
+def stacks(machine: Machine) -> dict[str, Any]:
+    """The roles of the host that run a container, with their settings."""
+    return dict(containers.stacks(machine))
+
+
+@pytest.fixture(scope="session")
+def running(host: Host) -> dict[str, Container]:
+    return containers.read(host)
+
+
+@pytest.fixture(scope="session")
+def secrets(machine: Machine) -> dict[str, str]:
+    """Every secret of one line in the store: keys and passwords."""
+    store = secret_store.for_data(machine.data)
+    values = {name: store.get(name).get_secret_value() for name in store.names()}
+    return {name: value for name, value in values.items() if "\n" not in value.strip()}
+
+
+def own_secrets(stacks: dict[str, Any], project: str) -> set[str]:
+    """Names of what a stack may know; nothing for one that is no role's."""
+    return set(stacks[project].secrets()) if project in stacks else set()
+
+
+def test_each_stack_of_the_inventory_runs_and_no_other(
+    running: dict[str, Container], stacks: dict[str, Any]
+) -> None:
+    assert sorted(running) == sorted(stacks)
+    health = {project: c.inspected["State"].get("Health") for project, c in running.items()}
+    told = {project: found["Status"] for project, found in health.items() if found}
+    assert told == dict.fromkeys(told, "healthy")
+
+
+def test_no_process_of_a_container_has_a_capability(running: dict[str, Container]) -> None:
+    found = {project: {p.capabilities for p in c.processes} for project, c in running.items()}
+    assert found == {project: {ALLOWED_CAPABILITIES.get(project, 0)} for project in running}
+
+
+def test_no_process_of_a_container_can_gain_privileges(running: dict[str, Container]) -> None:
+    found = {
+        project: {(p.no_new_privileges, p.seccomp) for p in c.processes}
+        for project, c in running.items()
+    }
+    assert found == {project: {(True, True)} for project in running}
+
+
+def test_no_process_of_a_container_is_root(running: dict[str, Container]) -> None:
+    found = {project: {p.uid for p in c.processes} for project, c in running.items()}
+    assert {project: uids for project, uids in found.items() if not uids or 0 in uids} == {}
+
+
+def test_no_container_is_privileged_or_shares_what_is_the_hosts(
+    running: dict[str, Container],
+) -> None:
+    found = {
+        project: (
+            c.limits["Privileged"],
+            c.limits["NetworkMode"] == "host",
+            c.limits["PidMode"],
+            c.limits["IpcMode"],
+            c.limits["UTSMode"],
+        )
+        for project, c in running.items()
+    }
+    assert found == dict.fromkeys(running, (False, False, "", "private", ""))
+
+
+def test_no_container_can_write_to_its_image(running: dict[str, Container]) -> None:
+    found = {project: c.limits["ReadonlyRootfs"] for project, c in running.items()}
+    assert found == dict.fromkeys(running, True)
+
+
+def test_containers_take_no_more_of_the_host_than_they_were_given(
+    running: dict[str, Container], stacks: dict[str, Any]
+) -> None:
+    found = {
+        project: (c.limits["Memory"], c.limits["MemorySwap"]) for project, c in running.items()
+    }
+    sizes = {project: held.memory_limit_mib * 1024 * 1024 for project, held in stacks.items()}
+    assert found == {project: (size, size) for project, size in sizes.items()}
+    pids = {project: c.limits["PidsLimit"] or 0 for project, c in running.items()}
+    assert {project: limit for project, limit in pids.items() if limit <= 0} == {}
+
+
+def test_no_container_has_the_engine_or_the_files_of_another(
+    running: dict[str, Container],
+) -> None:
+    found = {project: containers.foreign_mounts(c) for project, c in running.items()}
+    assert found == {project: [] for project in running}
+
+
+def test_containers_are_published_on_the_address_of_the_host_alone(
+    running: dict[str, Container], stacks: dict[str, Any], machine: Machine
+) -> None:
+    found = {project: c.published for project, c in running.items()}
+    assert found == {
+        project: {(machine.address, port.number) for port in held.ports()}
+        for project, held in stacks.items()
+    }
+
+
+def test_containers_run_the_pinned_images(
+    running: dict[str, Container], stacks: dict[str, Any]
+) -> None:
+    named = {project: c.inspected["Config"]["Image"] for project, c in running.items()}
+    assert named == {project: held.image for project, held in stacks.items()}
+    digests = {
+        project: held.image.partition("@")[2]
+        for project, held in stacks.items()
+        if "@" in held.image
+    }
+    found = {
+        project: {d.partition("@")[2] for d in running[project].digests} for project in digests
+    }
+    assert {p: digest for p, digest in digests.items() if digest not in found[p]} == {}
+
+
+def test_no_secret_is_in_the_definition_of_a_container(
+    running: dict[str, Container], secrets: dict[str, str]
+) -> None:
+    assert secrets
+    found = {p: containers.secrets_in(c.definition, secrets) for p, c in running.items()}
+    assert found == {project: [] for project in running}
+
+
+def test_the_environment_of_a_container_has_no_secret_but_its_own(
+    running: dict[str, Container], secrets: dict[str, str], stacks: dict[str, Any]
+) -> None:
+    found = {p: set(containers.secrets_in(c.environment, secrets)) for p, c in running.items()}
+    assert {p: names - own_secrets(stacks, p) for p, names in found.items()} == {
+        project: set() for project in running
+    }
+
+
+def test_no_secret_is_in_the_command_line_of_a_process(host: Host, secrets: dict[str, str]) -> None:
+    lines = host.check_output("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; true")
+    assert "dockerd" in lines
+    assert containers.secrets_in(lines, secrets) == []
+
+
+def test_key_files_of_a_stack_are_its_own_and_closed_to_others(
+    host: Host, secrets: dict[str, str], stacks: dict[str, Any]
+) -> None:
+    found = list(containers.key_files(host, secrets))
+    wrong = [
+        (path, mode, names)
+        for project, path, mode, names in found
+        if mode not in ("400", "600") or set(names) - own_secrets(stacks, project)
+    ]
+    assert bool(found) == bool(stacks)
+    assert wrong == []
+    listing = f"find {STACKS}/ -mindepth 1 -maxdepth 1 -printf '%f %m %u\\n' 2>/dev/null; true"
+    folders = host.check_output(listing).splitlines()
+    assert sorted(folders) == sorted(f"{project} 700 root" for project in stacks)

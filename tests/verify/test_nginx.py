@@ -3,113 +3,106 @@
 from __future__ import annotations
 
 import http.client
-import json
-import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
-from email.message import Message
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
-from deploys.llama_cpp import LlamaCpp
-from deploys.nginx import HTTP, HTTPS, host_names
+from deploys.embeddings import Embeddings
+from deploys.nginx import HTTP, host_names
 from deploys.topology import Machine, Topology
+from tests.verify import gateway as client
+from tests.verify.gateway import ANSWER_SECONDS, Answer, Gateway
 
 SHOW_ON_FAILURE = (
     "journalctl --unit nginx --lines 20 --no-pager",
     "tail -n 20 /var/log/nginx/error.log",
 )
-ANSWER_SECONDS = 60
+PATHS = {
+    "llama_cpp": "/llama",
+    "vllm": "/vllm",
+    "embeddings": "/embeddings",
+    "triton": "/triton",
+}
+"""Where the gateway has each role."""
+PRESENT = {
+    "chat_role": ("llama_cpp", "vllm"),
+    "embedding_role": ("embeddings",),
+    "openai_role": ("llama_cpp", "vllm", "embeddings"),
+    "guarded_role": tuple(PATHS),
+}
+USED = {
+    "llama_cpp": "/v1/chat/completions",
+    "vllm": "/v1/chat/completions",
+    "embeddings": "/v1/embeddings",
+    "triton": "/v2/models/digits/infer",
+}
+"""What each role is there for."""
 OFF_THE_LIST = [
     "/",
     "/metrics",
-    "/llama",
-    "/llama/",
-    "/llama/v1",
-    "/llama/metrics",
-    "/llama/slots",
-    "/llama/props",
-    "/llama/completion",
-    "/llama/health/",
-    "/llama/v1/../metrics",
-    "/llama/v1/%2e%2e/metrics",
-    "/llama/v1/..%2fmetrics",
-    "/llama//v1//..//metrics",
+    *(
+        f"{path}{tail}"
+        for path in ("/llama", "/vllm", "/embeddings")
+        for tail in (
+            *("", "/", "/v1", "/metrics", "/slots", "/props", "/completion", "/health/"),
+            *("/v1/../metrics", "/v1/%2e%2e/metrics", "/v1/..%2fmetrics", "//v1//..//metrics"),
+        )
+    ),
+    *(
+        f"/vllm{tail}"
+        for tail in (
+            *("/invocations", "/tokenize", "/detokenize", "/pause", "/resume", "/load", "/ping"),
+            *("/version", "/pooling", "/classify", "/score", "/rerank", "/abort_requests"),
+            *("/scale_elastic_ep", "/update_weights", "/v1/../invocations", "/v1/%2e%2e/pause"),
+        )
+    ),
+    *(
+        f"/triton{tail}"
+        for tail in (
+            *("", "/", "/v2/", "/v2/models", "/v2/models/", "/metrics", "/v2/metrics"),
+            *("/v2/repository/index", "/v2/repository/models/digits/unload", "/v2/logging"),
+            *("/v2/systemsharedmemory/status", "/v2/cudasharedmemory/status"),
+            *("/v2/trace/setting", "/v2/models/digits/trace/setting"),
+            *("/v2/models/../repository/index", "/v2/models/digits/..%2f..%2frepository/index"),
+            *("/v2/models/digits%2ftrace%2fsetting", "/v2/models/%2e%2e/logging"),
+        )
+    ),
     "//llama/metrics",
     "/LLAMA/v1/models",
 ]
 
 
-class Connection(http.client.HTTPSConnection):
-    """HTTPS to an address under a name: what a client does once the name is resolved."""
-
-    def __init__(self, address: str, name: str, trust: ssl.SSLContext) -> None:
-        super().__init__(name, HTTPS, timeout=ANSWER_SECONDS, context=trust)
-        self.address, self.trust = address, trust
-
-    def connect(self) -> None:
-        plain = socket.create_connection((self.address, HTTPS), timeout=ANSWER_SECONDS)
-        self.sock = self.trust.wrap_socket(plain, server_hostname=self.host)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer, in the pieces in which it arrived."""
-
-    status: int
-    headers: Message
-    pieces: tuple[bytes, ...]
-
-    @property
-    def text(self) -> str:
-        return b"".join(self.pieces).decode()
-
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """The gateway as a client on the control machine uses it."""
-
-    address: str
-    name: str
-    trust: ssl.SSLContext
-    key: str = field(default="", repr=False)
-
-    def ask(
-        self, path: str, body: Any = None, key: str | None = None, host: str | None = None
-    ) -> Answer:
-        headers = {"Host": host or self.name}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        method, content = ("GET", None) if body is None else ("POST", json.dumps(body))
-        with closing(Connection(self.address, self.name, self.trust)) as connection:
-            connection.request(method, path, content, headers)
-            answer = connection.getresponse()
-            pieces = tuple(iter(answer.read1, b""))
-            return Answer(answer.status, answer.headers, pieces)
+@pytest.fixture
+def gateway(machine: Machine, trust: ssl.SSLContext) -> Gateway:
+    return client.of(machine, trust)
 
 
 @pytest.fixture
-def gateway(
-    machine: Machine,
-    host: Host,
-    topology: Topology,
-    trust: ssl.SSLContext,
-    secret: Callable[[str], str],
-) -> Gateway:
-    _, llama_cpp = topology.holders(LlamaCpp)[0]
-    (key,) = llama_cpp.secrets()
-    return Gateway(machine.address, host_names(machine)[0], trust, secret(key))
+def key_of(topology: Topology, secret: Callable[[str], str]) -> Callable[[str], str]:
+    """The key that clients of a role show."""
+
+    def key(role: str) -> str:
+        (name,) = topology.having(role)[0].settings[role].secrets()
+        return secret(name)
+
+    return key
 
 
-def chat(content: str, **more: Any) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": content}], "max_tokens": 64, **more}
+def served_model(gateway: Gateway, role: str, key: str) -> str:
+    """The model that an API like OpenAI's says it has."""
+    answer = gateway.ask(f"{PATHS[role]}/v1/models", key=key)
+    assert answer.status == 200
+    return str(answer.json()["data"][0]["id"])
+
+
+def chat(model: str, **more: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": "hello"}]
+    return {"model": model, "messages": messages, "max_tokens": 64, **more}
 
 
 def test_nginx_runs_and_starts_at_boot(host: Host) -> None:
@@ -122,9 +115,11 @@ def test_the_workers_serve_the_configuration_on_disk(host: Host, gateway: Gatewa
     assert f"default {revision};" in host.file("/etc/nginx/revision.conf").content_string
 
 
-def test_the_key_of_the_certificate_is_for_root_alone(host: Host) -> None:
-    key = host.file("/etc/nginx/tls/gateway.key")
-    assert (key.mode, key.user, key.group) == (0o600, "root", "root")
+def test_keys_are_for_root_alone(host: Host) -> None:
+    listing = "find /etc/nginx/tls/gateway.key /etc/nginx/keys -type f -printf '%m %u:%g %p\\n'"
+    found = host.check_output(listing).splitlines()
+    assert found
+    assert [line for line in found if not line.startswith("600 root:root ")] == []
 
 
 def test_plain_http_is_redirected(machine: Machine, gateway: Gateway) -> None:
@@ -170,32 +165,52 @@ def test_answers_carry_the_security_headers(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("path", OFF_THE_LIST)
-def test_a_path_off_the_list_does_not_exist(gateway: Gateway, path: str) -> None:
-    assert gateway.ask(path, key=gateway.key).status == 404
+def test_a_path_off_the_list_does_not_exist(
+    gateway: Gateway, path: str, key_of: Callable[[str], str], topology: Topology
+) -> None:
+    (role,) = [r for r, prefix in PATHS.items() if path.startswith(prefix)] or ["llama_cpp"]
+    key = key_of(role) if topology.having(role) else "none"
+    assert gateway.ask(path, key=key).status == 404
 
 
-def test_a_completion_without_the_key_is_refused(gateway: Gateway) -> None:
-    assert gateway.ask("/llama/v1/chat/completions", chat("hello")).status == 401
-
-
-def test_a_completion_with_a_wrong_key_is_refused(gateway: Gateway) -> None:
-    answer = gateway.ask("/llama/v1/chat/completions", chat("hello"), key="wrong")
+@pytest.mark.parametrize("key", [None, "wrong"])
+def test_nobody_is_served_without_the_key_of_the_role(
+    gateway: Gateway, guarded_role: str, key: str | None
+) -> None:
+    body = {"input": "hello", **chat("any")}
+    answer = gateway.ask(f"{PATHS[guarded_role]}{USED[guarded_role]}", body, key=key)
     assert answer.status == 401
 
 
-def test_the_model_server_is_healthy_behind_the_gateway(gateway: Gateway) -> None:
-    assert gateway.ask("/llama/health").json() == {"status": "ok"}
+def test_the_key_of_one_role_opens_no_other(
+    gateway: Gateway, guarded_role: str, key_of: Callable[[str], str], topology: Topology
+) -> None:
+    others = [role for role in PATHS if role != guarded_role and topology.having(role)]
+    path, body = f"{PATHS[guarded_role]}{USED[guarded_role]}", {"input": "hello", **chat("any")}
+    assert {role: gateway.ask(path, body, key=key_of(role)).status for role in others} == (
+        dict.fromkeys(others, 401)
+    )
 
 
-def test_a_completion_answers(gateway: Gateway) -> None:
-    answer = gateway.ask("/llama/v1/chat/completions", chat("hello"), key=gateway.key)
+def test_its_health_is_for_everybody(gateway: Gateway, guarded_role: str) -> None:
+    assert gateway.ask(f"{PATHS[guarded_role]}/health").status == 200
+
+
+def test_a_completion_answers(
+    gateway: Gateway, chat_role: str, key_of: Callable[[str], str]
+) -> None:
+    key = key_of(chat_role)
+    model = served_model(gateway, chat_role, key)
+    answer = gateway.ask(f"{PATHS[chat_role]}{USED[chat_role]}", chat(model), key=key)
     assert answer.status == 200
+    assert answer.json()["model"] == model
     assert answer.json()["usage"]["completion_tokens"] > 0
 
 
-def streamed(gateway: Gateway) -> Answer:
-    body = chat("hello", stream=True, max_tokens=512, ignore_eos=True)
-    return gateway.ask("/llama/v1/chat/completions", body, key=gateway.key)
+def streamed(gateway: Gateway, role: str, key: str) -> Answer:
+    model = served_model(gateway, role, key)
+    body = chat(model, stream=True, max_tokens=900, ignore_eos=True)
+    return gateway.ask(f"{PATHS[role]}{USED[role]}", body, key=key)
 
 
 def alone(answer: Answer) -> int:
@@ -203,48 +218,91 @@ def alone(answer: Answer) -> int:
     return sum(piece.count(b"data: ") == 1 for piece in answer.pieces[:-1])
 
 
-def test_a_streamed_completion_ends_with_its_mark(gateway: Gateway) -> None:
-    answer = streamed(gateway)
+def test_a_streamed_completion_ends_with_its_mark(
+    gateway: Gateway, chat_role: str, key_of: Callable[[str], str]
+) -> None:
+    answer = streamed(gateway, chat_role, key_of(chat_role))
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/event-stream")
     assert answer.text.rstrip().endswith("data: [DONE]")
 
 
-def test_a_streamed_completion_arrives_token_by_token(gateway: Gateway) -> None:
+def test_a_streamed_completion_arrives_token_by_token(
+    gateway: Gateway, chat_role: str, key_of: Callable[[str], str]
+) -> None:
     # Whoever waits for full buffers, or for the end, never hands over one event of 200 bytes. A
     # tiny model makes a token in 0.1 ms: on a busy machine many of them share a packet.
-    attempts = (streamed(gateway) for _ in range(20))
+    attempts = (streamed(gateway, chat_role, key_of(chat_role)) for _ in range(20))
     assert any(alone(answer) >= 5 for answer in attempts)
 
 
-def test_keys_do_not_reach_the_access_log(host: Host, gateway: Gateway) -> None:
-    path = f"/llama/v1/models?api_key={gateway.key}"
-    assert gateway.ask(path, key=gateway.key).status == 200
+def test_three_completions_stream_at_the_same_time(
+    gateway: Gateway, chat_role: str, key_of: Callable[[str], str]
+) -> None:
+    def three() -> list[Answer]:
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            asked = [pool.submit(streamed, gateway, chat_role, key_of(chat_role)) for _ in "123"]
+            return [answer.result() for answer in asked]
+
+    def overlap(answers: list[Answer]) -> bool:
+        assert [answer.text.rstrip()[-12:] for answer in answers] == ["data: [DONE]"] * 3
+        return max(a.times[0] for a in answers) < min(a.times[-1] for a in answers)
+
+    # A tiny model may have answered the first before the third was asked.
+    assert any(overlap(three()) for _ in range(10))
+
+
+@pytest.mark.parametrize("inputs", [["search_query: one"], ["search_document: two"] * 3])
+def test_an_embedding_has_the_dimension_of_the_model(
+    gateway: Gateway,
+    topology: Topology,
+    embedding_role: str,
+    key_of: Callable[[str], str],
+    inputs: list[str],
+) -> None:
+    _, settings = topology.holders(Embeddings)[0]
+    body = {"model": settings.model, "input": inputs}
+    path = f"{PATHS[embedding_role]}{USED[embedding_role]}"
+    answer = gateway.ask(path, body, key=key_of(embedding_role))
+    assert answer.status == 200
+    lengths = [len(found["embedding"]) for found in answer.json()["data"]]
+    assert lengths == [settings.dimension] * len(inputs)
+
+
+def test_keys_do_not_reach_the_access_log(
+    host: Host, gateway: Gateway, openai_role: str, key_of: Callable[[str], str]
+) -> None:
+    key, path = key_of(openai_role), f"{PATHS[openai_role]}/v1/models"
+    assert gateway.ask(f"{path}?api_key={key}", key=key).status == 200
     # Searched here: as an argument of grep the key would be in the host's process list.
     log = host.file("/var/log/nginx/access.log").content_string
-    assert "/llama/v1/models" in log
-    assert gateway.key not in log
+    assert path in log
+    assert key not in log
 
 
-def test_the_model_answers_nobody_but_the_gateway(
-    machine: Machine, topology: Topology, host_named: Callable[[str], Host]
+def test_a_server_answers_nobody_but_the_gateway(
+    machine: Machine, topology: Topology, host_named: Callable[[str], Host], guarded_role: str
 ) -> None:
-    server, llama_cpp = topology.holders(LlamaCpp)[0]
-    allowed = {group for port in llama_cpp.ports() for group in port.reachable_from}
-    url = f"http://{server.address}:{llama_cpp.port}/health"
-    asked = {m.name: _answers(host_named(m.name), url) for m in _strangers(topology, allowed)}
+    server = topology.having(guarded_role)[0]
+    settings = server.settings[guarded_role]
+    route = settings.route()
+    assert route is not None
+    allowed = {group for port in settings.ports() for group in port.reachable_from}
+    url = f"http://{server.address}:{route.port}/health"
+    strangers = _strangers(topology, {*allowed, guarded_role})
+    with ThreadPoolExecutor() as pool:
+        answers = pool.map(lambda m: _answers(host_named(m.name), url), strangers)
+        asked = {m.name: answer for m, answer in zip(strangers, answers, strict=True)}
     assert asked
     assert not any(asked.values()), asked
     assert _answers(host_named(machine.name), url)
 
 
-def _strangers(topology: Topology, allowed: set[str]) -> list[Machine]:
+def _strangers(topology: Topology, groups: set[str]) -> list[Machine]:
     return [
         machine
         for machine in topology.machines
-        if not allowed & set(machine.groups)
-        and "llama_cpp" not in machine.groups
-        and not machine.may_be_absent
+        if not groups & set(machine.groups) and not machine.may_be_absent
     ]
 
 
