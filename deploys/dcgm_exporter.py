@@ -7,7 +7,6 @@ nobody and without SYS_ADMIN, which only profiling fields need, and those a GeFo
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shlex
 from collections.abc import Iterable
@@ -146,7 +145,7 @@ def entries(settings: DcgmExporter, address: str) -> list[Entry]:
         "pids_limit": PIDS_LIMIT,
         "address": address,
         "user": USER,
-        "command": json.dumps(settings.command()),
+        "command": compose.command(settings.command()),
         "counters": f"{directory}/counters.csv",
         "inner_counters": INNER_COUNTERS,
         "inner_port": INNER_PORT,

@@ -22,7 +22,7 @@ from deploys import llama_arguments
 from deploys.declarations import Conflict, MemoryClaim, Port, Route, Scrape
 from deploys.images import Image
 from deploys.models import Model, Models
-from deploys.rendering import compose_list, render
+from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
 from operations import compose
@@ -216,7 +216,7 @@ class Stack:
             "folder": self.folder,
             "address": self.address,
             "user": USER,
-            "command": compose_list(self.arguments),
+            "command": compose.command(self.arguments),
             "inner_port": INNER_PORT,
         }
         api_key = f"{key}\n".encode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,8 +25,3 @@ def _environment() -> Environment:
 def render(template: str, **values: Any) -> bytes:
     """The text of `templates/<template>` with `values`, as UTF-8; an unknown name is an error."""
     return _environment().get_template(template).render(**values).encode()
-
-
-def compose_list(words: Sequence[str]) -> str:
-    """`words` as a list of compose.yaml: JSON is YAML, and a bare `$` would be Compose's own."""
-    return json.dumps(list(words)).replace("$", "$$")

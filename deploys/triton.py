@@ -8,7 +8,6 @@ data: the models come from `files/triton/models`.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from typing import ClassVar, Self
@@ -255,8 +254,7 @@ def entries(settings: Triton, address: str) -> list[Entry]:
         "pids_limit": PIDS_LIMIT,
         "address": address,
         "user": USER,
-        # Compose would take a dollar for the start of a variable.
-        "command": json.dumps(settings.command()).replace("$", "$$"),
+        "command": compose.command(settings.command()),
         "models": f"{directory}/models",
         "http_port": HTTP_PORT,
         "metrics_port": METRICS_PORT,

@@ -12,10 +12,11 @@ from typing_extensions import override
 
 @dataclass(frozen=True)
 class Linux:
-    """`name` and `version` as os-release(5) has them: ("debian", "13"), ("ubuntu", "22.04")."""
+    """`name`, `version` and `codename` as os-release(5) has them: ("debian", "13", "trixie")."""
 
     name: str
     version: str
+    codename: str = ""
 
 
 class Distribution(FactBase[Linux | None]):
@@ -31,4 +32,5 @@ class Distribution(FactBase[Linux | None]):
         values = {name: "".join(shlex.split(value)) for name, value in pairs}
         if "ID" not in values:
             raise FactProcessError("/etc/os-release has no ID")
-        return Linux(values["ID"], values.get("VERSION_ID", ""))
+        codename = values.get("VERSION_CODENAME", "")
+        return Linux(values["ID"], values.get("VERSION_ID", ""), codename)

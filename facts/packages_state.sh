@@ -70,7 +70,7 @@ fetch_declared() {
     said=$(apt-get update --quiet $patience $view -o Dir::Etc::sourcelist=/dev/null \
         -o Dir::Etc::sourceparts="$apt_cache/declared" -o APT::Get::List-Cleanup=0 \
         -o APT::Update::Error-Mode=any 2>&1) ||
-        unreadable "apt cannot read the source(s)$pending: $(printf '%s' "$said" | grep '^[EW]:' | tr '\n' ' ')"
+        unreadable "apt cannot read the source$pending: $(printf '%s' "$said" | grep '^[EW]:' | tr '\n' ' ')"
     printf '%s\n' "$sources" >"$apt_cache/lists.of"
 }
 

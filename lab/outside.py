@@ -1,4 +1,4 @@
-"""Outside world: one container that answers as container registries and model hub, filled once."""
+"""Outside world: one container that answers as registries, model hub and apt repositories."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import authority, hub, images, offer
+from lab import authority, hub, images, offer, repositories
 from lab.checkout import LAB, LOCK_FILE
 from lab.containers import Container, wait_booted
 from lab.engine import docker
@@ -18,7 +18,7 @@ REGISTRIES = (
     *("docker.io", "index.docker.io", "registry-1.docker.io", "docker.n8n.io"),
     *("ghcr.io", "nvcr.io", "quay.io"),
 )
-NAMES = (*REGISTRIES, "huggingface.co")
+NAMES = (*REGISTRIES, *repositories.hosts(), "huggingface.co")
 """The real names under which the outside world is reached in the lab."""
 
 CONTENT = LAB / "outside_world"
@@ -31,7 +31,8 @@ def image() -> str:
     authority.ensure()
     base, built = images.outside_world_base(), offer.build()
     definition = images.content(LAB / "outside.py", CONTENT, MODEL_HUB)
-    definition += hub.definition() + offer.definition(built) + base.encode()
+    definition += hub.definition() + repositories.definition()
+    definition += offer.definition(built) + base.encode()
     return images.cached("outside-world", definition, lambda tag: _fill(tag, base, built))
 
 
@@ -61,7 +62,7 @@ def _fill(tag: str, base: str, built: Mapping[str, str]) -> None:
 
 
 def _offer(name: str, built: Mapping[str, str], directory: Path) -> None:
-    """Bring images, models and services into the container ``name``, and their lock file."""
+    """Bring all that is offered, and its lock file, into the container ``name``."""
     lab, models = directory / "lab", directory / "models"
     shutil.copytree(CONTENT, lab)
     shutil.copy(MODEL_HUB, lab)
@@ -81,5 +82,5 @@ def _offer(name: str, built: Mapping[str, str], directory: Path) -> None:
     digests = dict(
         line.split() for line in docker("exec", name, "cat", "/opt/lab/digests.txt").splitlines()
     )
-    locked |= offer.locked(references, digests)
+    locked |= offer.locked(references, digests) | {"keys": repositories.build(name)}
     docker("exec", "-i", name, "sh", "-c", f"cat >{LOCK}", stdin=json.dumps(locked, indent=2))

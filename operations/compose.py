@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,14 @@ SCRIPT = Path(__file__).with_name("compose.sh")
 def directory(project: str) -> str:
     """Where the files of a project lie on its host; its definition is `compose.yaml` there."""
     return f"{STACKS}/{project}"
+
+
+def command(arguments: Iterable[str]) -> str:
+    """`arguments` as the value of `command:` or `entrypoint:` in compose.yaml.
+
+    Compose replaces `$NAME` in every value, so that a `$` is written as `$$` there.
+    """
+    return json.dumps(list(arguments)).replace("$", "$$")
 
 
 @operation()
@@ -192,6 +201,7 @@ def _steps(
             "activate", project, replaced=" ".join(broken), wait_seconds=str(wait_seconds)
         ),
         deactivate=_step("deactivate", project),
+        probe=f"(\n{steps.probe}\n)\n" * bool(steps.probe) + _step("settle", project),
     )
 
 

@@ -11,8 +11,32 @@ compose() { # directory, arguments
 
 prepare() {
     for image in $images; do
-        docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image"
+        docker image inspect "$image" >/dev/null 2>&1 || pull "$image"
+        case $image in *@*) ;; *) same_as_first "$image" ;; esac
     done
+}
+
+pull() {
+    docker pull --quiet "$1" || {
+        echo "$1 cannot be had; see that this host reaches its registry, and that the image exists"
+        exit 1
+    }
+}
+
+# A tag may be given to other bytes; the digest that came first stands for it from then on.
+same_as_first() {
+    digests=$(docker image inspect --format '{{join .RepoDigests "\n"}}' "$1" | sed 's/.*@//')
+    mkdir -p "$record"
+    first=$(awk -v image="$1" '$1 == image { print $2 }' "$record/digests" 2>/dev/null) || :
+    if [ -z "$first" ]; then
+        [ -n "$digests" ] || return 0 # made on this host: no registry has a digest of it
+        printf '%s %s\n' "$1" "$(printf '%s\n' "$digests" | head -n 1)" >>"$record/digests"
+    elif ! printf '%s\n' "$digests" | grep -qxF "$first"; then
+        echo "$1 now is $(printf '%s\n' "$digests" | head -n 1); the first that this host took was $first"
+        echo "find out who gave the tag to other bytes, then write the digest that you trust into the image: $1@sha256:..."
+        docker image rm "$1" >/dev/null 2>&1 || :
+        exit 1
+    fi
 }
 
 validate() {
@@ -34,7 +58,6 @@ activate() {
     fi
     mkdir -p "$record"
     record_settings
-    remove_superseded
 }
 
 record_settings() {
@@ -42,6 +65,10 @@ record_settings() {
     docker inspect --format "{{index .Config.Labels \"com.docker.compose.service\"}}$tab$settings" \
         $(compose "$directory" ps --all --quiet) >"$record/settings.new"
     mv "$record/settings.new" "$record/settings"
+}
+
+settle() { # once the stack does what its users want; a failed roll-out removes nothing
+    remove_superseded || :
 }
 
 remove_superseded() { # the image before the current one stays, as the way back

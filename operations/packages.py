@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -18,6 +19,18 @@ from facts.sources import Source
 from operations.service import UNREADABLE
 
 SCRIPT = Path(__file__).with_name("packages.sh")
+
+
+@dataclass(frozen=True)
+class Around:
+    """Shell texts to run before packages are exchanged and after, and what that changes.
+
+    `before` runs once everything is downloaded, `after` also where the exchange failed.
+    """
+
+    before: str
+    after: str
+    changes: tuple[Change, ...]
 
 
 @operation()
@@ -41,18 +54,11 @@ def installed(
 
         packages.installed(name="Install NGINX", packages=["nginx-light"])
     """
-    found = _read(packages, without, sources)
+    found = read(packages, without, sources)
     if found is None:
         yield StringCommand(UNREADABLE)
         return
-    asked = to_change(packages, without, found)
-    names = [package.partition("=")[0] for package in packages]
-    unheld = [name for name in names if held and name not in found.held]
-    planned = [*_repairs(found), *_simulated(found)]
-    planned += [Change("setting", "hold", f"package {name}") for name in unheld]
-    if planned or asked:
-        changes.announce(host, planned)
-        yield _run(asked, hold=names if held else ())
+    yield from change(packages, without, found, held=held)
 
 
 @operation()
@@ -62,7 +68,7 @@ def removed(packages: Sequence[str]) -> Generator[StringCommand]:
 
     + packages: names of packages that nothing else on the host needs
     """
-    found = _read((), packages)
+    found = read((), packages)
     if found is None:
         yield StringCommand(UNREADABLE)
         return
@@ -70,6 +76,24 @@ def removed(packages: Sequence[str]) -> Generator[StringCommand]:
     if present:
         changes.announce(host, _simulated(found))
         yield _run(present, action="remove")
+
+
+def change(
+    packages: Sequence[str],
+    without: Sequence[str],
+    found: Packages,
+    held: bool = False,
+    around: Around | None = None,
+) -> Generator[StringCommand]:
+    """Announce and yield what turns `found` into what is asked for; nothing where it is that."""
+    asked = to_change(packages, without, found)
+    names = [package.partition("=")[0] for package in packages]
+    unheld = [name for name in names if held and name not in found.held]
+    planned = [*_repairs(found), *_simulated(found)]
+    planned += [Change("setting", "hold", f"package {name}") for name in unheld]
+    if planned or asked:
+        changes.announce(host, [*planned, *(around.changes if around else ())])
+        yield _run(asked, hold=names if held else (), around=around)
 
 
 def to_change(packages: Sequence[str], without: Sequence[str], found: Packages) -> list[str]:
@@ -85,9 +109,10 @@ def _is_as_asked(package: str, found: Packages) -> bool:
     return not version or fnmatchcase(found.installed[name], version)
 
 
-def _read(
+def read(
     packages: Sequence[str], without: Sequence[str], sources: Sequence[Source] = ()
 ) -> Packages | None:
+    """The state of the packages on the current host; None where it could not be read."""
     return host.get_fact(PackagesState, _stdin=packages_request(packages, without, sources))
 
 
@@ -114,9 +139,13 @@ def _repairs(found: Packages) -> list[Change]:
 
 
 def _run(
-    packages: Sequence[str], hold: Sequence[str] = (), action: str = "install"
+    packages: Sequence[str],
+    hold: Sequence[str] = (),
+    action: str = "install",
+    around: Around | None = None,
 ) -> StringCommand:
     variables = {"action": action, "packages": " ".join(packages), "hold": " ".join(hold)}
+    variables |= {"before": around.before, "after": around.after} if around else {}
     header = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
     script = header + SCRIPT.read_text()
     log = "/var/log/ai-idp-packages.log"

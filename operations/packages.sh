@@ -37,7 +37,15 @@ configure_rest() { # dpkg, unlike apt, does not wait for its lock
 }
 
 [ -z "$(dpkg --audit)" ] || configure_rest || exit 1
-# shellcheck disable=SC2086  # one word per package is wanted
-[ -z "$packages" ] || apt "$action" $packages || exit 1
+if [ -n "$packages" ]; then
+    # shellcheck disable=SC2086  # one word per package is wanted
+    [ -z "${before-}" ] || apt --download-only "$action" $packages || exit 1
+    [ -z "${before-}" ] || sh -eu -c "$before" || exit 1
+    # shellcheck disable=SC2086
+    apt "$action" $packages
+    result=$?
+    [ -z "${after-}" ] || sh -eu -c "$after" || result=1
+    [ $result = 0 ] || exit 1
+fi
 # shellcheck disable=SC2086
 [ -z "$hold" ] || apt-mark hold $hold

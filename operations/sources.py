@@ -20,7 +20,8 @@ KEYS = "/var/lib/ai-idp/apt/keys"
 # Only this source's index is fetched: another one that is down shall not undo it.
 _FETCH = """\
 apt-get update --quiet -o Acquire::Retries=1 -o APT::Update::Error-Mode=any \\
-    -o Dir::Etc::sourcelist={path} -o Dir::Etc::sourceparts=/dev/null -o APT::Get::List-Cleanup=0
+    -o Dir::Etc::sourcelist={path} -o Dir::Etc::sourceparts=/dev/null -o APT::Get::List-Cleanup=0 ||
+    {{ echo 'apt cannot read the source {name} at {uri}; its own words stand above'; exit 1; }}
 """
 
 
@@ -41,7 +42,7 @@ def present(sources: Sequence[Source]) -> Generator[PyinfraCommand]:
         return
     for source in sources:
         state = found[source.name]
-        steps = Steps(activate=_FETCH.format(path=source.list_path))
+        steps = Steps(activate=activation(source))
         yield from land(source.service, entries(source, state.key), (), steps, state.files)
 
 
@@ -79,3 +80,8 @@ def entries(source: Source, key: bytes) -> list[File]:
         File(source.keyring_path, key),
         *(File(path, text.encode()) for path, text in texts.items() if text),
     ]
+
+
+def activation(source: Source) -> str:
+    """Shell text: apt reads the index of this source, or fails where no pinned key signed it."""
+    return _FETCH.format(path=source.list_path, name=source.name, uri=source.uri)

@@ -1,4 +1,4 @@
-"""Faults: an image that never becomes healthy, after which the previous stack answers again."""
+"""Faults: an image that cannot be had, is another one, or never becomes healthy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.checkout import LOCK_FILE
+from lab.outside import HOST as OUTSIDE
 from tests.lab import gateway
 from tests.lab.conftest import converge, shell
 from tests.lab.overlay import Overlay
@@ -17,6 +18,8 @@ from tests.lab.request_loop import RequestLoop
 SERVER = "schlimers-server"
 HEALTHY_SECONDS = 10
 RUNNING = "docker ps --quiet --filter label=com.docker.compose.project=llama_cpp"
+STARTED = f"docker inspect --format '{{{{.State.StartedAt}}}}' $({RUNNING})"
+DIGESTS = "/var/lib/ai-idp/stacks/llama_cpp/digests"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,3 +85,52 @@ def test_a_good_image_replaces_the_old_one_and_back(overlay: Overlay) -> None:
     converge(SERVER)
     assert running() == before
     gateway.complete()
+
+
+def test_a_registry_that_cannot_be_reached_leaves_the_old_stack_serving(overlay: Overlay) -> None:
+    before, started = running(), shell(SERVER, STARTED)
+    image = variant("unhealthy")
+    overlay.update("llama_cpp", image=image)
+    shell(OUTSIDE, "systemctl stop nginx")
+    try:
+        run = overlay.apply(SERVER)
+        gateway.complete()
+    finally:
+        shell(OUTSIDE, "systemctl start nginx")
+    assert run.returncode != 0
+    assert f"{image} cannot be had; see that this host reaches its registry" in run.stderr
+    assert "refused at 'prepare', nothing was changed" in run.stderr
+    assert (running(), shell(SERVER, STARTED)) == (before, started)
+
+
+def test_images_outlive_a_failed_rollout_and_go_with_the_second_good_one(
+    overlay: Overlay,
+) -> None:
+    first, second = running(), variant("upgrade")
+    overlay.update("llama_cpp", image=second)
+    assert overlay.apply(SERVER).returncode == 0
+    overlay.update("llama_cpp", image=variant("unhealthy"), start_seconds=HEALTHY_SECONDS)
+    assert overlay.apply(SERVER).returncode != 0
+    kept = shell(SERVER, "cat /var/lib/ai-idp/stacks/llama_cpp/images").split()
+    assert kept == [second, first]
+    for image in kept:
+        shell(SERVER, f"docker image inspect {image}")
+
+
+def test_a_tag_that_was_given_to_other_bytes_is_refused_before_anything_stops(
+    overlay: Overlay,
+) -> None:
+    tag = variant("upgrade").partition("@")[0]
+    overlay.update("llama_cpp", image=tag)
+    assert overlay.apply(SERVER).returncode == 0
+    assert tag in shell(SERVER, f"cat {DIGESTS}")
+    before, started = running(), shell(SERVER, STARTED)
+    # What a push of other bytes looks like from here: the tag is another image on the next pull.
+    shell(SERVER, f"sed -i 's#^{tag} .*#{tag} sha256:{'0' * 64}#' {DIGESTS}")
+    overlay.update("llama_cpp", image=tag, memory_limit_mib=1025)
+    run = overlay.apply(SERVER)
+    assert run.returncode != 0
+    assert f"the first that this host took was sha256:{'0' * 64}" in run.stderr
+    assert "refused at 'prepare', nothing was changed" in run.stderr
+    assert (running(), shell(SERVER, STARTED)) == (before, started)
+    shell(SERVER, f"rm {DIGESTS}")

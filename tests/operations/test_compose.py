@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from facts.compose import Container, Containers
 from operations import compose
 from operations.compose import container_changes
 from operations.entries import Entry, File
+from operations.transaction import Steps
 from tests.fake_host import Run, run
 
 IMAGE = f"ghcr.io/x/y:1@sha256:{'d' * 64}"
@@ -145,3 +149,101 @@ def test_the_order_of_files_does_not_matter_to_the_hash() -> None:
     key = File("/opt/ai-idp/stacks/demo/key", b"1\n")
     one = compose._fingerprint((DEFINITION, key), {"web": IMAGE})
     assert one == compose._fingerprint((key, DEFINITION), {"web": IMAGE})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--port", "8080"], '["--port", "8080"]'),
+        (["--template", "$HOME ${A}"], '["--template", "$$HOME $${A}"]'),
+        (['a "b"', "ä"], '["a \\"b\\"", "\\u00e4"]'),
+    ],
+)
+def test_no_argument_of_a_command_is_taken_for_a_variable(arguments: list[str], text: str) -> None:
+    assert compose.command(arguments) == text
+
+
+def steps_of(images: list[str], role: Steps) -> Steps:
+    return compose._steps(role, "demo", images, [], 120)
+
+
+def test_images_are_removed_only_behind_the_probe_of_the_role() -> None:
+    steps = steps_of([IMAGE], Steps(probe="curl the-service"))
+    before, _, after = steps.probe.partition("curl the-service")
+    assert before == "(\n"
+    assert "action=settle" in after
+    assert "action=settle" not in steps.activate
+
+
+class FakeDocker:
+    """The step before anything stops, with a registry that has `digest` under every tag."""
+
+    def __init__(self, directory: Path) -> None:
+        self.record = directory / "record"
+        self.directory = directory
+        self.has("sha256:one")
+
+    def has(self, digest: str) -> None:
+        program = self.directory / "docker"
+        program.write_text(
+            "#!/bin/sh\n"
+            f'echo "$@" >>{self.directory}/asked\n'
+            'case "$1 $2" in\n'
+            f'"image inspect") [ "$3" != --format ] || echo ghcr.io/x/y@{digest} ;;\n'
+            "esac\n"
+        )
+        program.chmod(0o755)
+
+    def prepare(self, image: str) -> subprocess.CompletedProcess[str]:
+        script = steps_of([image], Steps()).prepare
+        script = script.replace("/var/lib/ai-idp/stacks/$project", str(self.record))
+        path = f"{self.directory}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", "-eu", "-c", script],
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+        )
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> FakeDocker:
+    return FakeDocker(tmp_path)
+
+
+TAG = "ghcr.io/x/y:1"
+
+
+def test_the_first_digest_of_a_tag_is_recorded_once(registry: FakeDocker) -> None:
+    for _ in range(2):
+        assert registry.prepare(TAG).returncode == 0
+    assert (registry.record / "digests").read_text() == f"{TAG} sha256:one\n"
+
+
+def test_another_digest_of_the_tag_is_refused_and_not_kept(registry: FakeDocker) -> None:
+    registry.prepare(TAG)
+    registry.has("sha256:two")
+    done = registry.prepare(TAG)
+    assert done.returncode == 1
+    assert done.stdout == (
+        f"{TAG} now is sha256:two; the first that this host took was sha256:one\n"
+        "find out who gave the tag to other bytes, then write the digest that you trust into the "
+        f"image: {TAG}@sha256:...\n"
+    )
+    assert f"image rm {TAG}" in (registry.directory / "asked").read_text()
+    assert (registry.record / "digests").read_text() == f"{TAG} sha256:one\n"
+
+
+def test_an_image_with_a_digest_needs_no_record(registry: FakeDocker) -> None:
+    assert registry.prepare(IMAGE).returncode == 0
+    assert not registry.record.exists()
+
+
+def test_an_image_that_cannot_be_pulled_is_named(registry: FakeDocker) -> None:
+    program = registry.directory / "docker"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    done = registry.prepare(TAG)
+    assert done.returncode == 1
+    assert done.stdout == (
+        f"{TAG} cannot be had; see that this host reaches its registry, and that the image exists\n"
+    )

@@ -36,7 +36,8 @@ SETTINGS: dict[str, Any] = {
 STACKS = {"llama_cpp": llama_cpp.install, "embeddings": embeddings.install}
 REMOVALS = {"llama_cpp": llama_cpp.remove, "embeddings": embeddings.remove}
 BARE: dict[str, Any] = {
-    "/etc/os-release": ["ID=debian", 'VERSION_ID="13"'],
+    "/etc/os-release": ["ID=debian", 'VERSION_ID="13"', "VERSION_CODENAME=trixie"],
+    "end of sources": ["source\tdocker", "end", "key\tS0VZ", "end of sources"],
     "names=$(cat)": ["will\tdemo\t1.0", "end"],
     "wanted=$(cat)": ["end"],
     "project=llama_cpp": ["end"],
@@ -66,6 +67,7 @@ def steps(outcome: Run) -> list[str]:
     marks = {
         "action=install": "install packages",
         "services/docker/transaction/transaction.sh start": "land docker",
+        "services/apt-docker/transaction/transaction.sh start": "land apt-docker",
         "services/models/transaction/transaction.sh start": "land models",
         "services/llama_cpp/transaction/transaction.sh start": "land llama_cpp",
         "services/embeddings/transaction/transaction.sh start": "land embeddings",
@@ -100,6 +102,28 @@ def test_the_engine_and_its_plugin_come_from_the_distribution(data: dict[str, An
             if "action=install" in text
         )
         assert plugin in command.replace("'", " ").replace('"', " ").split()
+
+
+def installing(outcome: Run) -> str:
+    (command,) = (text for text in outcome.commands if "action=install" in text)
+    return command.replace("'", " ").replace('"', " ")
+
+
+def test_docker_s_repository_is_there_before_its_packages(data: dict[str, Any]) -> None:
+    outcome = roll_out(docker.install, {**data, "docker": Docker(source="docker")}, BARE)
+    assert outcome.succeeded
+    assert steps(outcome) == ["land apt-docker", "install packages", "land docker"]
+    assert "containerd.io curl docker-buildx-plugin" in installing(outcome)
+
+
+def test_what_the_other_source_left_goes_in_the_same_step(data: dict[str, Any]) -> None:
+    found = ["have\tdocker.io\tinstalled\t26.1\tinstall", "gone\tdocker.io", "end"]
+    answers = {**BARE, "names=$(cat)": found, "com.docker.compose": ["end"]}
+    outcome = roll_out(docker.install, {**data, "docker": Docker(source="docker")}, answers)
+    assert outcome.succeeded
+    assert "docker-compose-plugin docker.io-" in installing(outcome)
+    assert "action=before" in installing(outcome)
+    assert "action=after" in installing(outcome)
 
 
 def test_a_distribution_that_cannot_be_read_fails_the_host_unchanged(

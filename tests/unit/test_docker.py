@@ -8,9 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from deploys import docker
-from deploys.docker import Docker, package_names
+from deploys.docker import IN_THE_WAY, KEY_FINGERPRINT, Docker
 from deploys.topology import Machine, Topology
 from facts.distribution import Linux
+from facts.sources import Source
 from tests.fake_host import run
 
 
@@ -43,7 +44,67 @@ def test_a_pool_smaller_than_one_network_is_refused() -> None:
     ],
 )
 def test_packages_are_those_of_the_distribution(linux: Linux, names: tuple[str, ...]) -> None:
-    assert package_names(linux) == names
+    assert Docker().packages(linux) == names
+
+
+TRIXIE = Linux("debian", "13", "trixie")
+NOBLE = Linux("ubuntu", "24.04", "noble")
+PLUGINS = ("containerd.io", "docker-buildx-plugin", "docker-compose-plugin")
+
+
+@pytest.mark.parametrize("linux", [TRIXIE, NOBLE, Linux("debian", "12", "bookworm")])
+def test_the_repository_has_the_same_packages_everywhere(linux: Linux) -> None:
+    assert Docker(source="docker").packages(linux) == ("docker-ce", "docker-ce-cli", *PLUGINS)
+
+
+def test_a_version_holds_for_engine_and_client_on_every_distribution() -> None:
+    pinned = ("docker-ce=5:29.8.1-*", "docker-ce-cli=5:29.8.1-*")
+    assert Docker(source="docker", version="29.8.1").packages(NOBLE) == (*pinned, *PLUGINS)
+
+
+@pytest.mark.parametrize("linux", [TRIXIE, NOBLE])
+def test_the_repository_is_that_of_the_code_name(linux: Linux) -> None:
+    uri = f"https://download.docker.com/linux/{linux.name}"
+    assert Docker().repository(linux) == Source(
+        "docker", uri, linux.codename, ("stable",), f"{uri}/gpg", KEY_FINGERPRINT
+    )
+
+
+def test_a_version_of_the_repository_needs_that_source() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Docker(version="29.8.1")
+    assert (
+        "version 29.8.1 is one of Docker's repository, and the distribution has its own; "
+        'set source="docker" or take version out' in str(refused.value)
+    )
+
+
+@pytest.mark.parametrize("version", ["29", "29.8", "5:29.8.1-1", "latest"])
+def test_a_version_is_three_numbers(version: str) -> None:
+    with pytest.raises(ValidationError, match="should match pattern"):
+        Docker(source="docker", version=version)
+
+
+def test_what_one_source_needs_is_never_in_its_own_way() -> None:
+    for source in ("distribution", "docker"):
+        names = {x for linux in (TRIXIE, NOBLE) for x in Docker(source=source).packages(linux)}
+        assert names.isdisjoint(IN_THE_WAY[source])
+
+
+def test_each_source_is_in_the_way_of_the_other() -> None:
+    for linux in (TRIXIE, NOBLE):
+        assert set(Docker().packages(linux)) <= set(IN_THE_WAY["docker"])
+        assert set(Docker(source="docker").packages(linux)) <= set(IN_THE_WAY["distribution"])
+
+
+def test_both_engines_look_for_images_in_the_same_place() -> None:
+    assert Docker().daemon()["features"]["containerd-snapshotter"] is False
+
+
+def test_the_runtime_of_the_container_toolkit_is_there_for_who_has_it() -> None:
+    assert "runtimes" not in Docker().daemon()
+    runtime = {"path": "nvidia-container-runtime", "args": []}
+    assert Docker().daemon(nvidia=True)["runtimes"] == {"nvidia": runtime}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +124,27 @@ def test_a_distribution_without_the_plugin_fails_that_host_alone(
     assert not outcome.succeeded
     assert outcome.commands == ["cat /etc/os-release"]
     assert f"{said} has no packages of Docker with the Compose plugin; install" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        ("ID=debian\nVERSION_ID=11\nVERSION_CODENAME=bullseye", "debian 11"),
+        ("ID=debian\nVERSION_ID=13", "debian 13"),
+        ("ID=fedora\nVERSION_ID=43", "fedora 43"),
+    ],
+)
+def test_a_distribution_that_the_repository_lacks_fails_that_host_alone(
+    release: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = {"docker": Docker(source="docker"), "ssh_hostname": "192.0.2.1"}
+    outcome = run(docker.install, {"os-release": release}, data)
+    assert not outcome.succeeded
+    assert outcome.commands == ["cat /etc/os-release"]
+    assert (
+        f"{said} is not in Docker's repository; install debian 12 or ubuntu 22.04 or newer, "
+        "or take the host out of `docker`" in caplog.text
+    )
 
 
 def test_a_host_with_an_address_of_the_pool_is_a_conflict() -> None:

@@ -10,7 +10,7 @@ import pytest
 from testinfra.host import Host
 
 import secret_store
-from deploys.docker import DAEMON, Docker
+from deploys.docker import DAEMON, IN_THE_WAY, Docker
 from deploys.topology import Machine
 from operations.compose import STACKS
 from tests.verify import containers
@@ -33,8 +33,36 @@ def test_the_engine_starts_with_the_host_and_runs(host: Host) -> None:
     assert service.is_enabled
 
 
-def test_the_configuration_on_disk_is_ours(host: Host, settings: Docker) -> None:
-    assert json.loads(host.file(DAEMON).content_string) == settings.daemon()
+def test_the_configuration_on_disk_is_ours(host: Host, machine: Machine, settings: Docker) -> None:
+    expected = settings.daemon(nvidia="nvidia" in machine.groups)
+    assert json.loads(host.file(DAEMON).content_string) == expected
+
+
+def test_the_engine_is_that_of_the_chosen_source(host: Host, settings: Docker) -> None:
+    package = {"docker": "docker-ce", "distribution": "docker.io"}[settings.source]
+    owner = host.check_output("dpkg-query --search $(command -v dockerd)")
+    assert owner.partition(":")[0] == package
+    assert not any(host.package(name).is_installed for name in IN_THE_WAY[settings.source])
+
+
+def test_the_program_on_disk_is_the_one_that_runs(host: Host) -> None:
+    running = host.check_output("readlink /proc/$(systemctl show -P MainPID docker)/exe")
+    assert running == host.check_output("command -v dockerd")
+
+
+def test_the_engine_has_the_chosen_version(host: Host, settings: Docker) -> None:
+    if not settings.version:
+        pytest.skip("no version is chosen")
+    installed = host.package("docker-ce").version
+    assert installed.startswith(f"5:{settings.version}-")
+
+
+def test_a_repository_of_docker_s_is_vouched_for_by_one_key(host: Host, settings: Docker) -> None:
+    listed = host.file("/etc/apt/sources.list.d/ai-idp-docker.sources")
+    assert listed.exists == (settings.source == "docker")
+    if listed.exists:
+        assert "\nSigned-By: /etc/apt/keyrings/ai-idp-docker.asc\n" in listed.content_string
+        assert "rusted" not in listed.content_string
 
 
 def test_containers_outlive_a_restart_of_the_engine(engine: Any, settings: Docker) -> None:
@@ -69,7 +97,9 @@ def test_logs_of_containers_are_rotated(host: Host, settings: Docker) -> None:
 
 
 def test_compose_is_the_plugin_of_the_engine(host: Host) -> None:
-    assert host.check_output("docker compose version --short").lstrip("v").startswith("2.")
+    # The distributions have 2; Docker's own repository went from 2 to 5.
+    version = host.check_output("docker compose version --short").lstrip("v")
+    assert int(version.partition(".")[0]) in (2, 5)
 
 
 def test_only_root_gives_orders(host: Host) -> None:
