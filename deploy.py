@@ -12,6 +12,7 @@ from deploys import (
     models,
     nginx,
     node_exporter,
+    nvidia,
     prometheus,
     ssh,
     triton,
@@ -25,6 +26,8 @@ if "firewall" in host.groups:
     firewall.install()
 if "node_exporter" in host.groups:
     node_exporter.install()
+if "nvidia" in host.groups:
+    nvidia.install()
 if "docker" in host.groups:
     docker.install()
 if "models" in host.groups:

@@ -33,6 +33,7 @@ all = [
 ]
 
 base = ssh = firewall = node_exporter = [name for name, _ in all]
+nvidia = ["schlimers-server"]
 docker = ["schlimers-server", "jetson"]
 models = ["schlimers-server"]
 llama_cpp = ["schlimers-server"]

@@ -11,6 +11,7 @@ from deploys import (
     models,
     nginx,
     node_exporter,
+    nvidia,
     prometheus,
     ssh,
     triton,
@@ -36,6 +37,8 @@ if "models" in retired:
     models.remove()
 if "docker" in retired:
     docker.remove()
+if "nvidia" in retired:
+    nvidia.remove()
 if "node_exporter" in retired:
     node_exporter.remove()
 if "firewall" in retired:

@@ -95,7 +95,8 @@ def _container(machine: Machine, image: str, address: str) -> Container:
         access = ("LAB_PASSWORD", login.password)
     else:
         access = ("LAB_KEY", KEY_FILE.with_suffix(".pub").read_text().strip())
-    environment = (("LAB_LOGIN", login.user), access)
+    card = (("LAB_GRAPHICS_CARD", "yes"),) if machine.has_graphics_card else ()
+    environment = (("LAB_LOGIN", login.user), access, *card)
     return Container(machine.name, image, address, environment, has_docker=machine.has_docker)
 
 

@@ -53,9 +53,10 @@ def content(*paths: Path) -> bytes:
 
 def host() -> str:
     """The image of a fresh Debian machine, with the packages of the roles downloaded."""
-    folder = LAB / "host"
+    folder, graphics = LAB / "host", LAB / "standins" / "nvidia"
     packages, archives = words(folder / "packages.txt"), words(folder / "archives.txt")
-    definition = content(folder, authority.CERTIFICATE, MACHINE_ROOTS) + SUITE.encode()
+    definition = content(folder, graphics, authority.CERTIFICATE, MACHINE_ROOTS)
+    definition += SUITE.encode()
     return cached("host", definition, lambda tag: _machine(tag, packages, archives))
 
 

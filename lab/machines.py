@@ -44,6 +44,7 @@ class Machine:
     name: str
     login: Login
     has_docker: bool
+    has_graphics_card: bool
 
 
 def all_machines() -> tuple[Machine, ...]:
@@ -55,8 +56,13 @@ def all_machines() -> tuple[Machine, ...]:
             f"the lab does not know the first login to {', '.join(unknown)}: "
             "add it to LOGINS in lab/machines.py"
         )
-    docker = {_name(host) for host in production.docker}
-    return tuple(Machine(name, LOGINS[name], name in docker) for name in names)
+    docker, nvidia = (
+        {_name(host) for host in group} for group in (production.docker, production.nvidia)
+    )
+    return tuple(
+        Machine(name, LOGINS[name], has_docker=name in docker, has_graphics_card=name in nvidia)
+        for name in names
+    )
 
 
 def production_groups() -> dict[str, list[Any]]:

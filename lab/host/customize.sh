@@ -6,6 +6,8 @@ set -eu
 root=$1
 
 install -m 755 "$(dirname "$0")/lab-init" "$root/usr/local/sbin/lab-init"
+mkdir -p "$root/usr/local/lib/lab"
+cp -r "$(dirname "$0")/../standins/nvidia" "$root/usr/local/lib/lab/nvidia"
 
 cp "$LAB_CERTIFICATES"/*.crt "$root/usr/local/share/ca-certificates/"
 chroot "$root" update-ca-certificates >/dev/null
