@@ -59,10 +59,10 @@ bench: setup ## measure the converged run beside ssh and plain pyinfra (the lab 
 trust: setup ## pin a host's SSH key and make our account there (HOST=, LOGIN=, REPLACE=1)
 	$(call needs,HOST)$(PYTHON) -m trust $(HOST) --inventory $(INVENTORY) $(if $(LOGIN),--login $(LOGIN)) $(if $(REPLACE),--replace)
 
-secret: setup ## show a secret (NAME=), or give it a new value (ROTATE=1)
-	$(call needs,NAME)$(PYTHON) -m secret_store $(NAME) $(if $(ROTATE),--rotate) --inventory $(INVENTORY)
+secret: setup ## show a secret (NAME=), give it a new value (ROTATE=1), or yours (GIVE=1)
+	$(call needs,NAME)$(PYTHON) -m secret_store $(NAME) $(if $(ROTATE),--rotate) $(if $(GIVE),--stdin) --inventory $(INVENTORY)
 
-retire: setup ## remove roles that were taken off a host, and keep their data (LIMIT=)
+retire: setup ## remove roles that a host no longer has (data stay), and old models (LIMIT=)
 	$(PYINFRA) -y $(INVENTORY) retire.py $(LIMITED)
 
 docs: setup ## write docs/settings.md

@@ -1,4 +1,4 @@
-"""Retire: takes off each host the roles that the inventory no longer gives it; data are kept."""
+"""Retire: takes off each host the roles that it no longer has (data are kept), and old models."""
 
 from pyinfra import host
 
@@ -45,5 +45,8 @@ if "firewall" in retired:
     firewall.remove()
 if "ssh" in retired:
     ssh.remove()
+
+if "models" in host.groups:
+    models.remove_undeclared()
 
 rollout.left(name="Forget the retired roles", roles=retired)

@@ -91,6 +91,15 @@ class DiskClaim:
 
 
 @dataclass(frozen=True)
+class GivenSecret:
+    """A secret that nobody can generate: what is wrong without it, and how to get and give it."""
+
+    name: str
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Conflict:
     """What is wrong between a role's settings and the rest of the inventory, and the remedy."""
 

@@ -1,7 +1,7 @@
 """Models: the files that servers load, from a hub by its own client, verified before they count.
 
-Listens on nothing. Keeps the models in the settings' `directory`; a model that leaves the
-catalogue stays there until somebody deletes it.
+Listens on nothing. Keeps the models in the settings' `directory`, each revision in a folder of its
+own; what leaves the catalogue stays there until `make retire`.
 """
 
 from __future__ import annotations
@@ -11,25 +11,29 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 from pyinfra.operations import files
 
+import secret_store
 from budget.architecture import Architecture
-from deploys.declarations import DiskClaim
+from deploys.declarations import DiskClaim, GivenSecret
 from deploys.rendering import render
 from deploys.settings import Settings
-from operations import model, packages, retirement, service
-from operations.entries import File, Link
-from operations.model import Download, Shelf
+from operations import model, model_lock, packages, retirement, service
+from operations.entries import Directory, File, Link
+from operations.model import Download, Shelf, Wanted
 from operations.transaction import Steps
 
 if TYPE_CHECKING:
     from deploys.topology import Machine
 
 CLIENT = "/opt/ai-idp/models"
-REQUIREMENTS = Path(__file__).parent.parent / "files" / "models" / "requirements.txt"
+OWN_FILES = Path(__file__).parent.parent / "files" / "models"
+REQUIREMENTS = OWN_FILES / "requirements.txt"
+FETCH = OWN_FILES / "fetch"
+HUB_TOKEN = "models/hub-token"
 GIB = 1024**3
 
 
@@ -193,6 +197,20 @@ class Models(Settings):
         total = sum(model.bytes for model in self.held)
         return (DiskClaim(self.directory, total, self.reserve_gib * GIB),)
 
+    def given_secrets(self) -> tuple[GivenSecret, ...]:
+        """The hub's token, where a model of the host is behind a licence."""
+        return tuple(
+            GivenSecret(
+                HUB_TOKEN,
+                f"{model.name} is gated, and the secret store has no token of the hub",
+                f"accept the licence on https://huggingface.co/{model.repository}, make a token on "
+                "https://huggingface.co/settings/tokens that may read gated repositories, then: "
+                f"make secret NAME={HUB_TOKEN} GIVE=1",
+            )
+            for model in self.held
+            if model.gated
+        )
+
 
 @deploy("Models")
 def install() -> None:
@@ -205,6 +223,11 @@ def install() -> None:
         service="models",
         entries=[
             File(f"{CLIENT}/requirements.txt", requirements),
+            Directory(f"{CLIENT}/fetch"),
+            *(
+                File(f"{CLIENT}/fetch/{module.name}", module.read_bytes())
+                for module in sorted(FETCH.glob("*.py"))
+            ),
             Link(f"{CLIENT}/client", environment),
         ],
         steps=Steps(
@@ -215,25 +238,9 @@ def install() -> None:
     )
     model.present(
         name="Have the models of the catalogue",
-        models=[
-            Download(
-                f"{model.name}/{model.revision}",
-                model.repository,
-                model.revision,
-                file.path,
-                file.bytes,
-                file.sha256,
-            )
-            for model in settings.held
-            for file in model.files
-            if file.sha256
-        ],
-        shelf=Shelf(
-            root=settings.directory,
-            client=f"{CLIENT}/client/bin/hf",
-            reserve_bytes=settings.reserve_gib * GIB,
-            environment=client_environment(settings),
-        ),
+        models=downloads(settings),
+        shelf=_shelf(settings),
+        token=_token(settings),
     )
 
 
@@ -244,16 +251,60 @@ def remove() -> None:
     files.directory(name="Remove what it was made of", path=CLIENT, present=False)
 
 
+@deploy("Remove old models")
+def remove_undeclared() -> None:
+    """Remove the models that the host no longer holds, and revisions that others superseded."""
+    settings = Models.of(host)
+    model.undeclared_removed(
+        name="Remove what the catalogue no longer has",
+        models=downloads(settings),
+        shelf=_shelf(settings),
+    )
+
+
+def downloads(settings: Models) -> list[Download]:
+    """The models that a host holds, as they are asked from the hub."""
+    return [
+        Download(
+            held.name,
+            held.repository,
+            held.revision,
+            tuple(Wanted(file.path, file.bytes, file.sha256) for file in held.files),
+            held.gated,
+        )
+        for held in settings.held
+    ]
+
+
 def client_environment(settings: Models) -> dict[str, str]:
-    """What the hub's client is told: nobody counts it, and the host decides whom it trusts."""
+    """What the client is told: where `fetch` lies, that nobody counts it, whom it trusts."""
     return {
+        "PYTHONPATH": CLIENT,
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_HOME": f"{settings.directory}/.incoming/client",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+        "HF_XET_CHUNK_CACHE_SIZE_BYTES": "0",
+        "HF_HOME": f"{settings.directory}/.incoming/.client",
         "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
         **({"HF_ENDPOINT": settings.hub} if settings.hub else {}),
     }
+
+
+def _shelf(settings: Models) -> Shelf:
+    return Shelf(
+        root=settings.directory,
+        fetch=f"{CLIENT}/client/bin/python -B -m fetch",
+        lock=model_lock.path_in(host.data),
+        reserve_bytes=settings.reserve_gib * GIB,
+        environment=client_environment(settings),
+    )
+
+
+def _token(settings: Models) -> SecretStr | None:
+    if not settings.given_secrets():
+        return None
+    return secret_store.for_data(host.data).get(HUB_TOKEN)
 
 
 def _preparation(environment: str) -> str:

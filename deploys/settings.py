@@ -8,7 +8,16 @@ from pydantic import BaseModel, ConfigDict
 from pyinfra.api.exceptions import DeployError
 from pyinfra.api.host import Host
 
-from deploys.declarations import Conflict, DiskClaim, GpuClaim, MemoryClaim, Port, Route, Scrape
+from deploys.declarations import (
+    Conflict,
+    DiskClaim,
+    GivenSecret,
+    GpuClaim,
+    MemoryClaim,
+    Port,
+    Route,
+    Scrape,
+)
 
 if TYPE_CHECKING:
     from deploys.topology import Machine, Topology
@@ -52,6 +61,10 @@ class Settings(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """Names of the secrets that the role needs; generated before planning when missing."""
+        return ()
+
+    def given_secrets(self) -> tuple[GivenSecret, ...]:
+        """Secrets that only the user can give; a run is refused while one is missing."""
         return ()
 
     def memory(self, machine: Machine) -> tuple[MemoryClaim, ...]:

@@ -1,4 +1,4 @@
-# Prints what is there of each model named on standard input (name<TAB>file), under $root.
+# Prints what is there of the files named on standard input (folder<TAB>path), below $root.
 # A file that is still the one that was verified is not read again: its size, time and inode say so.
 # Exit 3: something could not be read. That is never the same as absent.
 unreadable() {
@@ -6,32 +6,41 @@ unreadable() {
     exit 3
 }
 
+mark_of() { # $1: path in $folder; its line in the marks, without the path
+    [ ! -e "$folder/.verified" ] || while read -r sum size time inode of; do
+        [ "$of" != "$1" ] || printf '%s %s %s %s' "$sum" "$size" "$time" "$inode"
+    done <"$folder/.verified"
+}
+
 export LC_ALL=C
 tab=$(printf '\t')
-reader='{{.Label "com.docker.compose.project"}}/{{.Label "com.docker.compose.service"}}={{.ID}}'
-while IFS="$tab" read -r name file; do
-    path=$root/$name/$file
-    [ -e "$path" ] || continue
-    [ -f "$path" ] || unreadable "$path is not a regular file"
-    now=$(stat --printf='%s %Y %i' "$path") || unreadable "$path"
-    verified=
-    if [ -e "$path.verified" ]; then
-        verified=$(cat "$path.verified") || unreadable "$path.verified"
-    fi
+while IFS="$tab" read -r folder path; do
+    file=$folder/$path
+    [ -e "$file" ] || continue
+    [ -f "$file" ] || unreadable "$file is not a regular file"
+    now=$(stat --printf='%s %.9Y %i' "$file") || unreadable "$file"
+    verified=$(mark_of "$path") || unreadable "$folder/.verified"
     if [ -n "$verified" ] && [ "${verified#* }" = "$now" ]; then
         marked=yes
         sha256=${verified%% *}
     else
         marked=no
-        sha256=$(sha256sum <"$path") || unreadable "$path"
+        sha256=$(sha256sum <"$file") || unreadable "$file"
     fi
-    readers=
-    # A stopped engine is not asked: that would start it through its socket.
-    if systemctl --quiet is-active docker.service; then
-        readers=$(docker ps --no-trunc --filter "volume=$root/$name" --format "$reader") ||
-            unreadable "the containers that mount $root/$name"
-    fi
-    printf 'model\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "${sha256%% *}" "$marked" "${verified%% *}" \
-        "$(stat --printf='%a %U:%G' "$path")" "$(printf '%s' "$readers" | tr '\n' ' ')"
+    printf 'file\t%s\t%s\t%s\t%s\t%s\t%s\n' "$file" "${sha256%% *}" "$marked" "${verified%% *}" \
+        "${now%% *}" "$(stat --printf='%a %U:%G' "$file")"
 done
+if [ -d "$root" ]; then
+    find -H "$root" -path "$root/.incoming" -prune -o ! -type d ! -name .verified \
+        -printf 'found\t%p\t%s\n' || unreadable "$root"
+fi
+# A stopped engine is not asked: that would start it through its socket.
+if systemctl --quiet is-active docker.service; then
+    all=$(docker ps --all --quiet --no-trunc) || unreadable "the containers"
+    name='{{index $.Config.Labels "com.docker.compose.project"}}/{{index $.Config.Labels "com.docker.compose.service"}}'
+    # A container may go while the others are listed; whether it was asked for is told by `ps`.
+    [ -z "$all" ] || docker inspect --format \
+        "{{range .Mounts}}mount${tab}{{.Source}}${tab}$name${tab}{{$.Name}}${tab}{{$.State.Running}}{{println}}{{end}}" \
+        $all 2>/dev/null | grep "^mount$tab$root/" || :
+fi
 echo end

@@ -15,3 +15,4 @@ _sudo = True
 
 secret_store = "secrets"
 secret_identity = "~/.config/ai-idp/identity.txt"
+model_lock = "models.lock.json"

@@ -24,6 +24,7 @@ from preflight import (
     preparation,
     roles,
     scrapes,
+    secrets,
     selection,
 )
 from preflight.invocation import Invocation
@@ -100,6 +101,7 @@ def _check(inventory_file: str, invocation: Invocation) -> None:
     problems += selection.unmatched(topology, invocation)
     if invocation.connects:
         problems += _access_problems(topology, invocation)
+        problems += secrets.not_given(selection.selected(topology, invocation))
     if problems:
         raise Refused(problems)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from getpass import getpass
 from pathlib import Path
 
 import inventory_json
@@ -18,7 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hosts = inventory_json.read(options.inventory)
         keys = ("secret_store", "secret_identity")
         store = for_data({key: inventory_json.shared(hosts, key) for key in keys})
-        print("\n".join(store.names()) if options.list else _value(store, options))
+        if options.list:
+            print("\n".join(store.names()))
+        elif (value := _value(store, options)) and not options.stdin:
+            print(value)
     except (InventoryError, SecretStoreError) as error:
         print(f"secret_store: {error}", file=sys.stderr)
         return 1
@@ -27,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _value(store: SecretStore, options: argparse.Namespace) -> str:
     name: str = options.name
-    given = sys.stdin.read().rstrip("\n") if options.stdin else None
+    given = _given(name) if options.stdin else None
     if options.rotate:
         value = store.rotate(name, given)
     elif options.undo:
@@ -41,6 +45,14 @@ def _value(store: SecretStore, options: argparse.Namespace) -> str:
     return value.get_secret_value()
 
 
+def _given(name: str) -> str:
+    """The value that somebody types unseen, or that another program writes."""
+    typed = getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read()
+    if not typed.strip():
+        raise SecretStoreError(f"no value was given for `{name}`")
+    return typed.strip()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m secret_store", description=__doc__)
     parser.add_argument("--inventory", type=Path, default=Path("inventory.py"))
@@ -50,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--rotate", action="store_true", help="give it a new value first")
     change.add_argument("--undo", action="store_true", help="take back the last rotation first")
-    parser.add_argument("--stdin", action="store_true", help="read the value from standard input")
+    parser.add_argument(
+        "--stdin", action="store_true", help="read the value from standard input, or ask"
+    )
     return parser
 
 

@@ -7,5 +7,6 @@ ssh_known_hosts_file = ".lab/known_hosts"
 
 secret_store = ".lab/secrets"
 secret_identity = ".lab/identity.txt"
+model_lock = ".lab/models.lock.json"
 
 networks = [_network.read().subnet]

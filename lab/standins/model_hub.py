@@ -1,10 +1,14 @@
 """Stand-in for the model hub: the requests of the real ``huggingface_hub`` client, from a folder.
 
-``ROOT/catalogue.json`` maps a repository to its revisions (40 hex digits, and the branch ``main``
-to one of them), a revision to its files, and a file to what is stored (``blob``, a name in ROOT)
-and to what the hub states about it (``bytes``, ``sha256``). The two differ only where a test wants
-a damaged download. Endpoints, headers and refusals are those that huggingface_hub 2.4.0 relies on.
-Runs on the standard library alone: ``model_hub.py ROOT PORT``.
+In ``ROOT/catalogue.json``, ``repositories`` maps a repository to its revisions (40 hex digits, and
+the branch ``main`` to one of them), a revision to its files, and a file to what is stored
+(``blob``, a name in ROOT) and to what the hub states about it (``bytes``, git's name ``oid``, and
+``sha256`` for what Git LFS keeps). The two differ only where a test wants a damaged download.
+``gated`` lists repositories behind a licence, ``tokens`` which of them each token's account may
+read. ``ROOT/trouble.json``, where it exists, makes the hub as bad as it can be at times:
+``bytes_per_second`` of each connection, ``cut_after_bytes`` of a file, a ``status`` for all.
+Endpoints, headers and refusals are those that huggingface_hub 2.4.0 relies on. Runs on the
+standard library alone: ``model_hub.py ROOT PORT``.
 """
 
 from __future__ import annotations
@@ -12,8 +16,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import sys
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,9 +30,9 @@ MODEL = re.compile(rf"/api/models/{NAME}(?:/revision/(?P<revision>[^/]+))?")
 TREE = re.compile(rf"/api/models/{NAME}/tree/(?P<revision>[^/]+)")
 FILE = re.compile(rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
 
-Catalogue = dict[str, dict[str, Any]]
+Catalogue = dict[str, Any]
 
 
 class RefusedError(Exception):
@@ -45,6 +49,7 @@ class Hub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root: Path
     catalogue: Catalogue
+    trouble: dict[str, int]
 
     def do_HEAD(self) -> None:
         """What GET answers, without its body."""
@@ -56,7 +61,10 @@ class Hub(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
+        self.catalogue = json.loads((self.root / "catalogue.json").read_text())
+        self.trouble = _trouble(self.root)
         try:
+            self._require_known_token()
             if found := TREE.fullmatch(path):
                 self._send_json(list(self._tree(found["repository"], found["revision"])))
             elif found := MODEL.fullmatch(path):
@@ -69,8 +77,33 @@ class Hub(BaseHTTPRequestHandler):
             headers = {"X-Error-Code": refused.code, "X-Error-Message": str(refused)}
             self._send_json({"error": str(refused)}, refused.status, headers)
 
+    def _require_known_token(self) -> None:
+        if "status" in self.trouble:
+            raise RefusedError(HTTPStatus(self.trouble["status"]), "", "Internal Error")
+        if self._token() not in (None, *self.catalogue["tokens"]):
+            raise RefusedError(
+                HTTPStatus.UNAUTHORIZED, "", "Invalid credentials in Authorization header"
+            )
+
+    def _token(self) -> str | None:
+        return self.headers.get("Authorization", "").removeprefix("Bearer ") or None
+
+    def _require_access(self, repository: str) -> None:
+        """Of a gated repository everybody may see which files it has, but not the files."""
+        token = self._token()
+        if repository not in self.catalogue["gated"]:
+            return
+        restricted = f"Access to model {repository} is restricted"
+        if token is None:
+            text = f"{restricted}. You must have access to it and be authenticated to access it."
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "GatedRepo", f"{text} Please log in.")
+        if repository not in self.catalogue["tokens"][token]:
+            text = f"{restricted} and you are not in the authorized list."
+            page = f"Visit https://huggingface.co/{repository} to ask for access."
+            raise RefusedError(HTTPStatus.FORBIDDEN, "GatedRepo", f"{text} {page}")
+
     def _revision(self, repository: str, revision: str) -> tuple[str, dict[str, Any]]:
-        revisions = self.catalogue.get(repository)
+        revisions = self.catalogue["repositories"].get(repository)
         if revisions is None:
             # The real hub does not tell a stranger whether a repository is private or missing.
             raise RefusedError(
@@ -95,23 +128,26 @@ class Hub(BaseHTTPRequestHandler):
     def _tree(self, repository: str, revision: str) -> Iterator[dict[str, Any]]:
         _, files = self._revision(repository, revision)
         for path, file in sorted(files.items()):
-            lfs = {"oid": file["sha256"], "size": file["bytes"], "pointerSize": 135}
-            oid = hashlib.sha1(file["sha256"].encode()).hexdigest()
-            yield {"type": "file", "path": path, "size": file["bytes"], "oid": oid, "lfs": lfs}
+            row = {"type": "file", "path": path, "size": file["bytes"], "oid": file["oid"]}
+            if "sha256" in file:
+                row["lfs"] = {"oid": file["sha256"], "size": file["bytes"], "pointerSize": 135}
+            yield row
 
     def _send_file(self, repository: str, revision: str, path: str) -> None:
         commit, files = self._revision(repository, revision)
+        self._require_access(repository)
         file = files.get(path)
         if file is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found")
         headers = {
             "X-Repo-Commit": commit,
-            "ETag": f'"{file["sha256"]}"',
-            "X-Linked-Etag": f'"{file["sha256"]}"',
-            "X-Linked-Size": str(file["bytes"]),
+            "ETag": f'"{file.get("sha256", file["oid"])}"',
             "Accept-Ranges": "bytes",
             "Content-Type": "application/octet-stream",
         }
+        if "sha256" in file:
+            headers["X-Linked-Etag"] = headers["ETag"]
+            headers["X-Linked-Size"] = str(file["bytes"])
         blob = self.root / file["blob"]
         size = blob.stat().st_size
         first, last, status = self._range(size)
@@ -136,14 +172,18 @@ class Hub(BaseHTTPRequestHandler):
         return first, last, HTTPStatus.PARTIAL_CONTENT
 
     def _send_bytes(self, blob: Path, first: int, count: int) -> None:
+        begun, sent = time.monotonic(), 0
+        speed, cut = self.trouble.get("bytes_per_second"), self.trouble.get("cut_after_bytes")
         with blob.open("rb") as source:
             source.seek(first)
-            if first == 0 and count == blob.stat().st_size:
-                shutil.copyfileobj(source, self.wfile, CHUNK_BYTES)
-                return
-            while count and (chunk := source.read(min(count, CHUNK_BYTES))):
+            while sent < count and (chunk := source.read(min(count - sent, CHUNK_BYTES))):
+                if cut is not None and first + sent >= cut:
+                    self.close_connection = True
+                    return
                 self.wfile.write(chunk)
-                count -= len(chunk)
+                sent += len(chunk)
+                if speed:
+                    time.sleep(max(0, begun + sent / speed - time.monotonic()))
 
     def _send_json(
         self,
@@ -164,10 +204,15 @@ class Hub(BaseHTTPRequestHandler):
         self.end_headers()
 
 
+def _trouble(root: Path) -> dict[str, int]:
+    file = root / "trouble.json"
+    trouble: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+    return trouble
+
+
 def main() -> None:
     """Serve the folder named first on the loopback port named second."""
     Hub.root = Path(sys.argv[1])
-    Hub.catalogue = json.loads((Hub.root / "catalogue.json").read_text())
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Hub).serve_forever()
 
 

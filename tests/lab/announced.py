@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.observer import Observation
+from operations.model import LOCKED_BY_THE_RUN
 
 GENERATED: Mapping[str, str] = {
     r"/etc/alternatives/.+": "links that announced packages register (update-alternatives)",
@@ -21,8 +22,8 @@ GENERATED: Mapping[str, str] = {
     r"/etc/lighttpd/conf-enabled(/.+)?": "linked when Prometheus' JavaScript is configured",
     r"/etc/cni(/net\.d)?|/opt/containerd(/.+)?": "made when containerd starts",
     r"/opt/ai-idp/models/client-[0-9a-f]+(/.+)?": "follows from the announced requirements.txt",
-    r"/srv/models(/[^/]+(/[^/]+\.verified)?)?": "folder and mark of an announced model",
-    r"/srv/models/\.incoming/.+": "what a download leaves for the next one",
+    r"/srv/models(/[^/]+(/[0-9a-f]{40}(/\.verified)?)?)?": "folders and marks of announced models",
+    r"/srv/models/\.incoming/lock": "keeps two downloads apart",
     r"/var/lib/ai-idp/roles": "folder of the announced records",
 }
 """Paths (regular expressions) that no plan names, and why nobody has to announce them."""
@@ -42,7 +43,12 @@ OFF = ("inactive", "")
 def differences(rows: Sequence[Row], before: Observation, after: Observation) -> list[str]:
     """Every way in which the run was not what the plan of one host said; none is right."""
     entries = _of(rows, "file", "directory", "link")
-    models = {row["detail"]["path"]: row for row in rows if row["kind"] == "model"}
+    models = {
+        path: sha256
+        for row in rows
+        if row["kind"] == "model"
+        for path, sha256 in row["detail"].items()
+    }
     return [
         *_entries_as_announced(entries, after),
         *_models_as_announced(models, after),
@@ -92,11 +98,11 @@ def _seen(row: Row, found: tuple[str, str, str, str]) -> tuple[str, ...]:
     return {"file": found, "directory": (kind, mode, owner)}.get(row["kind"], (kind, content))
 
 
-def _models_as_announced(announced: Mapping[str, Row], after: Observation) -> list[str]:
+def _models_as_announced(announced: Mapping[str, str], after: Observation) -> list[str]:
     return [
-        f"the model at {path} is not the announced one"
-        for path, row in announced.items()
-        if after.entries.get(path, ("",))[-1] != row["detail"]["sha256"]
+        f"the model's file {path} is not the announced one"
+        for path, sha256 in announced.items()
+        if path not in after.entries or sha256 not in (after.entries[path][-1], LOCKED_BY_THE_RUN)
     ]
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Self
 
 from lab.checkout import ROOT
@@ -16,12 +17,16 @@ READ_SECONDS = 30
 
 
 class BackgroundRun:
-    """`pyinfra -y` on the lab, or on `limit` of it; it does not outlive its block."""
+    """`pyinfra -y` on the lab, or on `limit` of it; it does not outlive its block.
 
-    def __init__(self, *limit: str) -> None:
+    `group_data` is a folder of values beside the lab's own.
+    """
+
+    def __init__(self, *limit: str, group_data: Path | None = None) -> None:
         limits = [word for name in limit for word in ("--limit", name)]
+        data = ("--group-data", str(group_data)) if group_data else ()
         self.process = subprocess.Popen(
-            [PYINFRA, "-y", INVENTORY, "deploy.py", *limits],
+            [PYINFRA, "-y", *data, INVENTORY, "deploy.py", *limits],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -125,7 +125,7 @@ MODES_AND_UNITS = (
         "wrong byte",
         "models",
         SERVER,
-        f"printf X | dd of=$(echo /srv/models/{MODEL}/*.gguf) bs=1 seek=4096 conv=notrunc",
+        f"printf X | dd of=$(echo /srv/models/{MODEL}/*/*.gguf) bs=1 seek=4096 conv=notrunc",
         frozenset({("model", "replace", MODEL)}),
     ),
 )

@@ -1,40 +1,78 @@
-"""`model.present`: which commands a state leads to, and what the script does with a download."""
+"""`model.present` and `model.undeclared_removed`: which commands a state of the host leads to."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from operations import model
-from operations.model import Download, Shelf
+import changes
+from changes import Change
+from operations import model, model_lock
+from operations.model import Download, Shelf, Wanted
+from operations.model_lock import Found
 from tests.fake_host import Run, run
 
-CONTENT = b"weights"
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-SMALL = Download("small", "owner/Small", "a" * 40, "m.gguf", len(CONTENT), SHA256)
+SHA256 = "b" * 64
+REVISION = "a" * 40
+FOLDER = f"/srv/models/small/{REVISION}"
+CONFIG, WEIGHTS = Wanted("config.json", 2, SHA256), Wanted("sub/w.safetensors", 7, None)
+SMALL = Download("small", "owner/Small", REVISION, (CONFIG, WEIGHTS))
+COMMAND = "env HF_HOME=/x /opt/fetch"
+MOUNT = f"mount\t{FOLDER}\tvllm/server\t/vllm-server-1\ttrue"
 
 
-def row(sha256: str = SHA256, marked: str = "yes", owner: str = "644 root:root") -> str:
-    return f"model\tsmall\t{sha256}\t{marked}\t{SHA256}\t{owner}\tllama_cpp/server=abc "
+def row(
+    path: str,
+    sha256: str = SHA256,
+    marked: str = "yes",
+    verified: str = SHA256,
+    owner: str = "644 root:root",
+) -> str:
+    return f"file\t{FOLDER}/{path}\t{sha256}\t{marked}\t{verified}\t2\t{owner}"
 
 
-def present(state: Any) -> Run:
-    shelf = Shelf("/srv/models", "/opt/hf")
-    return run(lambda: model.present(models=[SMALL], shelf=shelf), {"printf 'model": state})
+GOOD = [row("config.json"), row("sub/w.safetensors")]
 
 
-def actions(outcome: Run) -> list[str]:
-    lines = [text for command in outcome.commands for text in command.splitlines()]
-    return [text.partition("=")[2] for text in lines if text.startswith("action=")]
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf("/srv/models", "/opt/fetch", tmp_path / "lock.json", 5, {"HF_HOME": "/x"})
 
 
-def test_a_verified_model_costs_one_command() -> None:
-    outcome = present([row(), "end"])
+@pytest.fixture
+def locked(shelf: Shelf) -> Shelf:
+    model_lock.record(shelf.lock, {SMALL.source: {WEIGHTS.path: Found(7, SHA256)}})
+    return shelf
+
+
+@pytest.fixture
+def announced(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What a reader is shown: kind, action and subject of each change, or a notice's text."""
+    shown: list[Any] = []
+
+    def announce(_: object, rows: Sequence[Change]) -> None:
+        shown.extend((row.kind, row.action, row.what) for row in rows)
+
+    monkeypatch.setattr(changes, "announce", announce)
+    monkeypatch.setattr(changes, "notice", lambda _, text: shown.append(text))
+    return shown
+
+
+def present(shelf: Shelf, rows: Any, output: Any = "", token: str | None = None) -> Run:
+    secret = SecretStr(token) if token else None
+    return run(
+        lambda: model.present(models=[SMALL], shelf=shelf, token=secret),
+        {"root=/srv/models\n": rows, "/opt/fetch": output},
+    )
+
+
+def test_what_is_there_and_locked_costs_one_command(locked: Shelf) -> None:
+    outcome = present(locked, [*GOOD, "end"])
     assert outcome.succeeded
     assert len(outcome.commands) == 1
 
@@ -42,92 +80,129 @@ def test_a_verified_model_costs_one_command() -> None:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([], ["download"]),
-        ([row(sha256="0" * 64, marked="no")], ["download"]),
-        ([row(marked="no")], ["mark"]),
-        ([row(owner="600 root:root")], ["own"]),
-        ([row(marked="no", owner="600 root:root")], ["own", "mark"]),
+        ([], [("model", "download", "small")]),
+        ([GOOD[0]], [("model", "replace", "small")]),
+        (
+            [row("config.json", sha256="0" * 64, marked="no"), GOOD[1], MOUNT],
+            [("model", "replace", "small"), ("container", "restart", "vllm/server")],
+        ),
+        ([row("config.json", marked="no"), GOOD[1]], [("model", "mark as verified", "small")]),
+        (
+            [row("config.json", owner="600 root:root"), GOOD[1]],
+            [("file", "modify", f"{FOLDER}/config.json")],
+        ),
     ],
 )
-def test_each_state_leads_to_what_it_needs(rows: list[str], expected: list[str]) -> None:
-    assert actions(present([*rows, "end"])) == expected
+def test_each_state_is_planned_as_what_it_needs_and_costs_one_command_more(
+    locked: Shelf, announced: list[Any], rows: list[str], expected: list[Any]
+) -> None:
+    assert present(locked, [*rows, "end"]).commands[1:] == [COMMAND]
+    assert announced == expected
 
 
-def test_containers_stop_only_for_a_file_that_went_bad() -> None:
-    bad = present([row(sha256="0" * 64, marked="no"), "end"]).commands[-1]
-    assert "readers=abc\n" in bad
-    good = row().replace(SHA256, "1" * 64)
-    assert "readers=''\n" in present([good, "end"]).commands[-1]
+def test_a_sum_that_is_not_known_yet_is_planned_to_be_locked(
+    shelf: Shelf, announced: list[Any]
+) -> None:
+    assert present(shelf, [*GOOD, "end"]).commands[1:] == [COMMAND]
+    assert announced == [("model", "lock its sha256", "small")]
 
 
-def test_what_cannot_be_read_changes_nothing_and_fails_the_host() -> None:
-    outcome = present({"success": False, "stderr": "unreadable: /srv/models/small/m.gguf"})
+def test_what_the_run_found_is_locked_and_then_nothing_is_left_to_do(shelf: Shelf) -> None:
+    found = ["small: 1.00 MB of 2.00 MB", f"found small {WEIGHTS.path} 7 {SHA256}"]
+    assert present(shelf, ["end"], found).succeeded
+    assert model_lock.read(shelf.lock) == {SMALL.source: {WEIGHTS.path: Found(7, SHA256)}}
+    assert len(present(shelf, [*GOOD, "end"]).commands) == 1
+
+
+def test_what_a_failed_run_found_is_locked_too(shelf: Shelf) -> None:
+    answer = {"success": False, "stdout": [f"found small {WEIGHTS.path} 7 {SHA256}"]}
+    assert not present(shelf, ["end"], answer).succeeded
+    assert model_lock.read(shelf.lock) != {}
+
+
+def test_a_find_that_contradicts_the_lock_fails_the_host(locked: Shelf) -> None:
+    found = [f"found small {WEIGHTS.path} 7 {'0' * 64}"]
+    assert not present(locked, ["end"], found).succeeded
+    assert model_lock.read(locked.lock)[SMALL.source][WEIGHTS.path].sha256 == SHA256
+
+
+def test_what_cannot_be_read_changes_nothing_and_fails_the_host(shelf: Shelf) -> None:
+    outcome = present(shelf, {"success": False, "stderr": "unreadable: /srv/models"})
     assert not outcome.succeeded
-    assert actions(outcome) == []
+    assert COMMAND not in outcome.commands
 
 
-@pytest.fixture
-def shelf(tmp_path: Path) -> Path:
-    (tmp_path / "shelf").mkdir()
-    return tmp_path / "shelf"
+def test_the_request_travels_over_standard_input(locked: Shelf) -> None:
+    fetch = model.Fetch([SMALL], locked, SecretStr("hf_secret"))
+    given = json.loads(str(fetch.connector_arguments["_stdin"]))
+    assert given == {
+        "root": "/srv/models",
+        "reserve_bytes": 5,
+        "token": "hf_secret",
+        "models": [
+            {
+                "name": "small",
+                "repository": "owner/Small",
+                "revision": REVISION,
+                "files": [vars(CONFIG), vars(WEIGHTS)],
+                "gated": False,
+            }
+        ],
+    }
+    assert fetch.get_raw_value() == COMMAND
+    assert "hf_secret" not in repr(fetch)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a model belongs to root: only root can place one")
-class TestDownload:
-    """The script itself, with a client that delivers what a test wants."""
+OLD = "/srv/models/old/1/file"
+OTHER_REVISION = "/srv/models/small/ccc/config.json"
+STRAY = f"{FOLDER}/extra.safetensors"
+UNDECLARED = [
+    f"found\t{OLD}\t3000000000",
+    f"found\t{OTHER_REVISION}\t2",
+    f"found\t{STRAY}\t1",
+    f"found\t{FOLDER}/config.json\t2",
+]
 
-    def download(self, shelf: Path, delivered: bytes, **changes: str) -> str:
-        """Run it; what it says on standard error, empty when it succeeded."""
-        client = shelf.parent / "hf"
-        client.write_text(
-            '#!/bin/sh\nwhile [ "$1" != --local-dir ]; do shift; done\n'
-            f'cp {shelf.parent}/delivered "$2/m.gguf"\n'
-        )
-        client.chmod(0o755)
-        (shelf.parent / "delivered").write_bytes(delivered)
-        values = {name: str(value) for name, value in vars(SMALL).items()}
-        values |= {"action": "download", "root": str(shelf), "client": str(client)}
-        values |= {"reserve": "0", "broken": "", "readers": "", **changes}
-        header = "".join(f"{name}='{value}'\n" for name, value in values.items())
-        script = header + model.SCRIPT.read_text()
-        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
-        assert (done.returncode == 0) == (done.stderr == "")
-        return done.stderr
 
-    def test_a_model_is_placed_and_marked(self, shelf: Path) -> None:
-        assert self.download(shelf, CONTENT) == ""
-        path = shelf / "small" / "m.gguf"
-        assert path.read_bytes() == CONTENT
-        status = path.stat()
-        mark = f"{SHA256} {status.st_size} {int(status.st_mtime)} {status.st_ino}\n"
-        assert Path(f"{path}.verified").read_text() == mark
+def test_what_the_catalogue_lacks_is_a_notice(locked: Shelf, announced: list[Any]) -> None:
+    assert len(present(locked, [*GOOD, *UNDECLARED, "end"]).commands) == 1
+    reason = "is no model of the catalogue; `make retire` removes it"
+    assert announced == [
+        f"/srv/models/old (3.00 GB) {reason}",
+        f"{STRAY} (0.00 GB) {reason}",
+        f"/srv/models/small/ccc (0.00 GB) {reason}",
+    ]
 
-    def test_one_wrong_byte_is_never_placed(self, shelf: Path) -> None:
-        said = self.download(shelf, b"Weights")
-        found = hashlib.sha256(b"Weights").hexdigest()
-        assert f"its sha256 is {found}, expected {SHA256}" in said
-        assert not (shelf / "small").exists()
-        assert not list(shelf.rglob("*.gguf"))
 
-    def test_a_good_model_stays_when_its_successor_is_bad(self, shelf: Path) -> None:
-        self.download(shelf, CONTENT)
-        self.download(shelf, b"Weights", sha256="1" * 64)
-        assert (shelf / "small" / "m.gguf").read_bytes() == CONTENT
+def remove(shelf: Shelf, rows: list[str]) -> Run:
+    return run(
+        lambda: model.undeclared_removed(models=[SMALL], shelf=shelf),
+        {"root=/srv/models\n": rows, "stays:": {"success": False}},
+    )
 
-    def test_a_model_that_went_bad_is_withdrawn_first(self, shelf: Path) -> None:
-        self.download(shelf, CONTENT)
-        (shelf / "small" / "m.gguf").write_bytes(b"Weights")
-        assert self.download(shelf, b"also bad", broken="yes") != ""
-        assert not list(shelf.rglob("*.gguf*"))
 
-    def test_a_full_disk_is_found_before_the_download(self, shelf: Path) -> None:
-        said = self.download(shelf, CONTENT, reserve=str(1 << 60))
-        assert "stay free (reserve_gib): make room there\n" in said
-        assert not (shelf / ".incoming" / "small").exists()
+def test_what_the_catalogue_lacks_is_removed_on_request(shelf: Shelf, announced: list[Any]) -> None:
+    assert remove(shelf, [*UNDECLARED, MOUNT, "end"]).commands[1:] == [
+        "rm -rf -- /srv/models/old",
+        f"rm -rf -- {STRAY}",
+        "rm -rf -- /srv/models/small/ccc && rmdir --ignore-fail-on-non-empty /srv/models/small",
+    ]
+    assert announced == [
+        ("model", "remove", "/srv/models/old"),
+        ("model", "remove", STRAY),
+        ("model", "remove", "/srv/models/small/ccc"),
+    ]
 
-    def test_what_an_interrupted_download_left_is_thrown_away(self, shelf: Path) -> None:
-        left = shelf / ".incoming" / "small" / "m.gguf.incomplete"
-        left.parent.mkdir(parents=True)
-        left.write_bytes(b"wei")
-        assert self.download(shelf, CONTENT) == ""
-        assert not left.parent.exists()
+
+def test_what_a_container_maps_stays(shelf: Shelf) -> None:
+    stopped = "mount\t/srv/models/old/1\tllama_cpp/server\t/llama_cpp-server-1\tfalse"
+    outcome = remove(shelf, [*UNDECLARED, stopped, "end"])
+    assert not outcome.succeeded
+    assert outcome.commands[1:] == [
+        "echo '/srv/models/old stays: llama_cpp/server maps it; give that another model first' "
+        ">&2; exit 1"
+    ]
+
+
+def test_nothing_beside_the_catalogue_is_nothing_to_remove(shelf: Shelf) -> None:
+    assert len(remove(shelf, [f"found\t{FOLDER}/config.json\t2", "end"]).commands) == 1

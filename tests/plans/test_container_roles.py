@@ -55,7 +55,8 @@ def data(tmp_path: Path) -> dict[str, Any]:
         "secret_identity": str(tmp_path / "identity.txt"),
     }
     secret_store.for_data(store).ensure([f"{role}/api-key" for role in STACKS])
-    return {**store, **SETTINGS, "ssh_hostname": "192.0.2.1"}
+    lock = {"model_lock": str(tmp_path / "models.lock.json")}
+    return {**store, **lock, **SETTINGS, "ssh_hostname": "192.0.2.1"}
 
 
 def roll_out(install: Callable[[], object], data: dict[str, Any], answers: dict[str, Any]) -> Run:
@@ -71,7 +72,7 @@ def steps(outcome: Run) -> list[str]:
         "services/models/transaction/transaction.sh start": "land models",
         "services/llama_cpp/transaction/transaction.sh start": "land llama_cpp",
         "services/embeddings/transaction/transaction.sh start": "land embeddings",
-        "action=download": "download",
+        "-m fetch": "download",
     }
     return [name for command in outcome.commands for mark, name in marks.items() if mark in command]
 

@@ -11,11 +11,12 @@ from paramiko import ECDSAKey
 from pydantic import Field
 
 import deploys
-from deploys.declarations import EVERYONE, Conflict, Port, Scrape
+import secret_store
+from deploys.declarations import EVERYONE, Conflict, GivenSecret, Port, Scrape
 from deploys.roles import settings_class
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
-from preflight import access, addresses, ports, roles, scrapes, selection
+from preflight import access, addresses, ports, roles, scrapes, secrets, selection
 from preflight.invocation import Invocation
 from preflight.problems import Problem
 
@@ -320,3 +321,25 @@ def test_a_missing_key_is_refused_once_for_all_hosts() -> None:
         "/none/id: is the key to log in with, but does not exist; "
         "make one with `ssh-keygen -t ed25519 -f /none/id`, or set `ssh_key`"
     ]
+
+
+class Gated(Settings):
+    """Stands for a role that needs what only the user has."""
+
+    role = "gated"
+
+    def given_secrets(self) -> tuple[GivenSecret, ...]:
+        return (GivenSecret("hub/token", "has no token", "make one"),)
+
+
+def test_a_secret_that_only_the_user_has_is_asked_for_until_it_is_given(tmp_path: Path) -> None:
+    data: dict[str, Any] = {
+        "secret_store": str(tmp_path / "s"),
+        "secret_identity": str(tmp_path / "identity"),
+    }
+    one = machine(Gated(), **data)
+    assert [str(problem) for problem in secrets.not_given((one,))] == [
+        "one: gated: has no token; make one"
+    ]
+    secret_store.for_data(data).put("hub/token", "given")
+    assert secrets.not_given((one,)) == []

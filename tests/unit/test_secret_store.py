@@ -259,8 +259,25 @@ def test_the_command_rotates_and_says_what_is_left_to_do(
 
 
 def test_the_command_takes_a_value_from_standard_input(store: SecretStore, inventory: Path) -> None:
-    assert _command(inventory, "hf/token", "--stdin", stdin="hf_abc\n")[0] == 0
-    assert _value(store, "hf/token") == "hf_abc"
+    given = _command(inventory, "models/hub-token", "--stdin", stdin="hf_abc\n")
+    assert given == (0, "", "")
+    assert _value(store, "models/hub-token") == "hf_abc"
+
+
+def test_the_command_gives_a_new_value_from_standard_input(
+    store: SecretStore, inventory: Path
+) -> None:
+    store.put("models/hub-token", "hf_old")
+    status, printed, _ = _command(
+        inventory, "models/hub-token", "--stdin", "--rotate", stdin="hf_new\n"
+    )
+    assert (status, printed) == (0, "")
+    assert _value(store, "models/hub-token") == "hf_new"
+
+
+def test_the_command_refuses_an_empty_value(store: SecretStore, inventory: Path) -> None:
+    expected = "secret_store: no value was given for `models/hub-token`\n"
+    assert _command(inventory, "models/hub-token", "--stdin", stdin="\n") == (1, "", expected)
 
 
 def test_the_command_fails_with_the_close_names(store: SecretStore, inventory: Path) -> None:
