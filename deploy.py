@@ -16,6 +16,7 @@ from deploys import (
     prometheus,
     ssh,
     triton,
+    vllm,
 )
 
 if "base" in host.groups:
@@ -32,6 +33,8 @@ if "docker" in host.groups:
     docker.install()
 if "models" in host.groups:
     models.install()
+if "vllm" in host.groups:
+    vllm.install()
 if "llama_cpp" in host.groups:
     llama_cpp.install()
 if "embeddings" in host.groups:

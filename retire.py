@@ -15,6 +15,7 @@ from deploys import (
     prometheus,
     ssh,
     triton,
+    vllm,
 )
 from operations import rollout
 
@@ -33,6 +34,8 @@ if "embeddings" in retired:
     embeddings.remove()
 if "llama_cpp" in retired:
     llama_cpp.remove()
+if "vllm" in retired:
+    vllm.remove()
 if "models" in retired:
     models.remove()
 if "docker" in retired:

@@ -1,0 +1,329 @@
+"""vLLM: a chat model on a graphics card, behind an API like OpenAI's, in one hardened container.
+
+Listens on `port` of the host's address, for the gateway and Prometheus alone: below /v1 it asks
+for a key, on /invocations, /tokenize and others for none (docs/usage/security.md of vLLM 0.33).
+Keeps compiled kernels in `CACHE`; the model is the `models` role's, the API key the secret store's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pyinfra import host
+from pyinfra.api.deploy import deploy
+from pyinfra.operations import files
+
+import secret_store
+from budget.gpu import share_mib
+from deploys import vllm_arguments, vllm_memory, vllm_models
+from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
+from deploys.images import Image
+from deploys.models import Model, Models
+from deploys.rendering import render
+from deploys.settings import Settings
+from deploys.topology import Machine, Topology
+from operations import compose
+from operations.entries import Directory, File
+from operations.transaction import Steps
+
+PROJECT = "vllm"
+SERVICE = "server"
+API_KEY = "vllm/api-key"
+USER, GROUP = "2000", "0"
+"""The user `vllm` of the image; its documentation runs it with the root group, without rights."""
+INNER_PORT = 8000
+CACHE = "/var/cache/ai-idp/vllm"
+HOME = "/home/vllm"
+OLDEST = (0, 31, 0)
+
+REFUSED_VARIABLES: Mapping[str, str] = {
+    "VLLM_API_KEY": "would put the key into the definition of the container; it comes as a file",
+    "VLLM_SERVER_DEV_MODE": "opens paths that stop and reprogram the server, without a key",
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "lets requests load other weights",
+    "VLLM_ALLOW_INSECURE_SERIALIZATION": "lets requests run code",
+    "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "lets a context grow past what the model was made for",
+    "VLLM_USAGE_STATS_SERVER": "names somebody to be told of the usage, which nobody is",
+    "VLLM_PORT": "moves the server away from where its users ask",
+}
+
+
+class Speculation(BaseModel):
+    """A small model that guesses ahead on the same card; the served one checks the guesses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(description="name in the catalogue of `models`")
+    method: Literal["eagle3", "draft_model"] = Field(
+        default="eagle3", description="`eagle3` for a head made for the model, else `draft_model`"
+    )
+    tokens: int = Field(default=3, ge=1, le=16, description="tokens guessed at a time")
+
+
+class Vllm(Settings):
+    """Which model is served by which version, and what it may take of card and host."""
+
+    role: ClassVar[str] = "vllm"
+    requires: ClassVar[tuple[str, ...]] = ("nvidia", "docker", "models")
+
+    image: Image = Field(description="`name:tag`, with `@sha256:digest` where it is known")
+    model: str = Field(description="name in the catalogue of `models`; clients ask for it so")
+    port: int = Field(default=8000, ge=1, le=65535, description="port on the host's address")
+    card: int = Field(default=0, ge=0, description="the graphics card, in nvidia-smi's order")
+    gpu_memory_utilization: float = Field(
+        default=0.80, gt=0, le=0.95, description="share of the card's memory that it fills"
+    )
+    context_tokens: int = Field(
+        default=16_384, ge=256, description="longest sequence, prompt and answer together"
+    )
+    max_sequences: int = Field(
+        default=32, ge=1, le=1024, description="requests computed at once; others wait"
+    )
+    batched_tokens: int = Field(
+        default=4096, ge=64, description="tokens computed in one step; more make prompts faster"
+    )
+    kv_cache_dtype: Literal["auto", "fp8"] = Field(
+        default="auto",
+        description="`fp8` keeps twice the tokens; its scales are not calibrated: test the answers",
+    )
+    enforce_eager: bool = Field(
+        default=False, description="without CUDA graphs: less memory, slower answers"
+    )
+    speculation: Speculation | None = Field(
+        default=None, description="a draft model on the same card; its memory is the cache's loss"
+    )
+    memory_limit_mib: int = Field(default=16_384, ge=1024, description="memory of the container")
+    shared_memory_mib: int = Field(
+        default=2048, ge=64, description="/dev/shm, where its processes exchange data; counts too"
+    )
+    start_seconds: int = Field(
+        default=900, ge=5, description="time to load and compile before it counts as failed"
+    )
+    environment: dict[str, str] = Field(
+        default={}, description="variables of vLLM, such as VLLM_LOGGING_LEVEL"
+    )
+    extra_arguments: tuple[str, ...] = Field(
+        default=(), description="further arguments of `vllm serve`, such as `--seed`, `1`"
+    )
+
+    @field_validator("image")
+    @classmethod
+    def _knows_the_card(cls, image: str) -> str:
+        numbers = _numbers(image)
+        if not numbers:
+            raise ValueError(
+                f"`{image}` does not say which vLLM it has; take "
+                "`docker.io/vllm/vllm-openai:v<number>`"
+            )
+        if tuple(map(int, numbers)) < OLDEST:
+            raise ValueError(
+                f"`{image}` is too old: up to v0.7 vLLM has no kernels for sm_120, the RTX 50 "
+                "cards, v0.9.2 ran there and v0.10.0 did not; take v0.31.0 or newer, made with "
+                "CUDA 13"
+            )
+        return image
+
+    @field_validator("extra_arguments", mode="before")
+    @classmethod
+    def _are_words(cls, arguments: Any) -> Any:
+        if isinstance(arguments, str):
+            raise ValueError(
+                "extra_arguments is a command line, and nothing splits it: the image's entry point "
+                "is `vllm serve`; give a tuple of its arguments, such as (`--seed`, `1`)"
+            )
+        return arguments
+
+    @field_validator("environment")
+    @classmethod
+    def _are_harmless(cls, environment: dict[str, str]) -> dict[str, str]:
+        for name in environment:
+            if name in REFUSED_VARIABLES:
+                raise ValueError(f"`{name}` {REFUSED_VARIABLES[name]}; take it out")
+            if not re.fullmatch(r"VLLM_[A-Z0-9_]+", name):
+                raise ValueError(f"`{name}` is no variable of vLLM (VLLM_...); take it out")
+        return environment
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if complaint := vllm_arguments.complaint(self.extra_arguments, self.version):
+            raise ValueError(complaint)
+        if self.batched_tokens < self.max_sequences:
+            raise ValueError(
+                f"batched_tokens ({self.batched_tokens}) are fewer than max_sequences "
+                f"({self.max_sequences}), and each sequence needs one in each step; raise "
+                f"batched_tokens to {self.max_sequences} at least"
+            )
+        if self.shared_memory_mib >= self.memory_limit_mib:
+            raise ValueError(
+                f"shared_memory_mib ({self.shared_memory_mib}) leaves nothing of memory_limit_mib "
+                f"({self.memory_limit_mib}); lower it"
+            )
+        return self
+
+    @property
+    def version(self) -> str:
+        """The vLLM in the image, by its tag: `0.33.0`."""
+        return ".".join(_numbers(self.image))
+
+    def ports(self) -> tuple[Port, ...]:
+        reachable_from = ("nginx", "prometheus")
+        return (Port(self.port, "model API", reachable_from, published_by_container=True),)
+
+    def scrapes(self) -> tuple[Scrape, ...]:
+        return (Scrape("vllm", self.port),)
+
+    def route(self) -> Route:
+        return Route(self.port)
+
+    def secrets(self) -> tuple[str, ...]:
+        return (API_KEY,)
+
+    def memory(self, machine: Machine) -> tuple[MemoryClaim, ...]:
+        return (MemoryClaim(self.memory_limit_mib),)
+
+    def gpu_memory(self, machine: Machine) -> tuple[GpuClaim, ...]:
+        """What the server takes of its card; nothing where the model is not known."""
+        models = self.loaded(machine)
+        if not models:
+            return ()
+        return (
+            vllm_memory.claim(
+                self.card,
+                share_mib(machine, self.card, self.gpu_memory_utilization),
+                models,
+                batched_tokens=self.batched_tokens,
+                sequences=self.max_sequences,
+                context_tokens=self.context_tokens,
+                value_bytes=1 if self.kv_cache_dtype == "fp8" else 2,
+                has_graphs=not self.enforce_eager,
+            ),
+        )
+
+    def loaded(self, machine: Machine) -> tuple[Model, ...]:
+        """The served model and then its draft; empty where `machine` does not hold them."""
+        held = {model.name: model for model in vllm_models.held(machine)}
+        return tuple(map(held.__getitem__, self.names)) if held.keys() >= set(self.names) else ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models that it loads: the served one, then its draft."""
+        return (self.model, *((self.speculation.model,) if self.speculation else ()))
+
+    def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
+        """What the server would refuse only once the old one is gone."""
+        models = self.loaded(machine)
+        if not models:
+            return tuple(vllm_models.missing(self.names, machine))
+        methods = vllm_arguments.values(self.extra_arguments, "--quantization")
+        return tuple(vllm_models.unfit(models, self.context_tokens, methods))
+
+    def arguments(self, model: Model) -> tuple[str, ...]:
+        """What follows `vllm serve`, as it stands in the container."""
+        return (
+            *(f"/models/{model.name}", "--served-model-name", model.name),
+            *("--port", str(INNER_PORT)),
+            *("--gpu-memory-utilization", str(self.gpu_memory_utilization)),
+            *("--max-model-len", str(self.context_tokens)),
+            *("--max-num-seqs", str(self.max_sequences)),
+            *("--max-num-batched-tokens", str(self.batched_tokens)),
+            *("--kv-cache-dtype", self.kv_cache_dtype),
+            *(["--enforce-eager"] if self.enforce_eager else []),
+            *self._speculative(),
+            *("--disable-access-log-for-endpoints", "/health,/metrics"),
+            "--disable-fastapi-docs",
+            *self.extra_arguments,
+        )
+
+    def _speculative(self) -> tuple[str, ...]:
+        if self.speculation is None:
+            return ()
+        stated = {
+            "model": f"/models/{self.speculation.model}",
+            "method": self.speculation.method,
+            "num_speculative_tokens": self.speculation.tokens,
+        }
+        return ("--speculative-config", json.dumps(stated))
+
+
+def _numbers(image: str) -> tuple[str, ...]:
+    """The version in an image's tag, in parts; empty where it is not vLLM's own image."""
+    found = re.search(r"/vllm-openai:v(\d+)\.(\d+)\.(\d+)", image)
+    return found.groups() if found else ()
+
+
+@deploy("vLLM")
+def install() -> None:
+    settings, models = Vllm.of(host), Models.of(host)
+    folders = {name: models.folder(models.named(name)) for name in settings.names}
+    address = str(host.data.ssh_hostname)
+    key = secret_store.for_data(host.data).get(API_KEY).get_secret_value()
+    served = models.named(settings.model)
+    compose.stack(
+        name="Run the server",
+        project=PROJECT,
+        images={SERVICE: settings.image},
+        entries=entries(settings, served, folders, address, key),
+        steps=Steps(
+            validate=_step("validate", settings, served, address),
+            probe=_step("probe", settings, served, address),
+        ),
+        wait_seconds=settings.start_seconds,
+    )
+
+
+@deploy("Remove vLLM")
+def remove() -> None:
+    """Take the server off, and what it compiled; the models stay."""
+    compose.removed(name="Remove the server", project=PROJECT)
+    files.directory(name="Remove what it compiled", path=CACHE, present=False)
+
+
+def entries(
+    settings: Vllm, served: Model, folders: Mapping[str, str], address: str, key: str
+) -> list[Directory | File]:
+    """The files of the stack; `folders` has where the models lie, the draft's too, by name."""
+    directory = compose.directory(PROJECT)
+    values = {
+        "project": PROJECT,
+        "settings": settings,
+        "pids_limit": 4096,
+        "model": served,
+        "folders": folders,
+        "address": address,
+        "user": USER,
+        "group": GROUP,
+        "home": HOME,
+        "cache": CACHE,
+        "command": compose.command(settings.arguments(served)),
+        "variables": {name: _variable(text) for name, text in settings.environment.items()},
+        "inner_port": INNER_PORT,
+    }
+    return [
+        Directory(directory, mode="0700"),
+        Directory(CACHE, mode="0700", owner=USER, group=USER),
+        File(f"{directory}/compose.yaml", render("vllm/compose.yaml.j2", **values)),
+        File(
+            f"{directory}/api-key", f"{key}\n".encode(), "0400", owner=USER, group=USER, secret=True
+        ),
+    ]
+
+
+def _variable(text: str) -> str:
+    """A value in compose.yaml: JSON is YAML, and a bare `$` would be Compose's own."""
+    return json.dumps(text).replace("$", "$$")
+
+
+def _step(name: str, settings: Vllm, model: Model, address: str) -> str:
+    return render(
+        f"vllm/steps/{name}.sh.j2",
+        directory=compose.directory(PROJECT),
+        settings=settings,
+        user=f"{USER}:{GROUP}",
+        arguments=shlex.join(settings.arguments(model)),
+        model=model.name,
+        url=f"http://{address}:{settings.port}",
+    ).decode()

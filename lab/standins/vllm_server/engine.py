@@ -1,0 +1,148 @@
+"""Engine: requests in parallel, one token after another, and what the metrics tell of them."""
+
+from __future__ import annotations
+
+import random
+import string
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .metrics import Metrics
+from .startup import BLOCK_TOKENS, Served
+
+PREFILL_SECONDS = 0.02
+TOKEN_SECONDS = 0.01
+"""One stream of an 8B model on the card makes about 100 tokens a second (facts.md, section 7)."""
+OWN_ACCORD = 64
+"""Tokens after which an answer ends that nobody limited."""
+LETTERS = string.ascii_lowercase + " "
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt in tokens (bytes, as the tokenizer of the model has them), and how much to say."""
+
+    prompt: bytes
+    max_tokens: int | None = None
+
+    @property
+    def tokens(self) -> int:
+        return self.max_tokens or OWN_ACCORD
+
+    @property
+    def end(self) -> str:
+        return "length" if self.max_tokens else "stop"
+
+
+class Engine:
+    """The one engine of a server: `max_sequences` requests at once, others wait."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.metrics = Metrics(served.name)
+        self.running = threading.Event()
+        self.running.set()
+        self._slots = threading.BoundedSemaphore(served.max_sequences)
+        self._cached: set[int] = set()
+        self._cached_lock = threading.Lock()
+        self.metrics.set("engine_sleep_state", 1, "awake")
+        self.metrics.set("cache_config_info", 1)
+
+    def generate(self, request: Request) -> Iterator[str]:
+        """The tokens of an answer, each when it is made; ended early it counts as aborted."""
+        arrived = time.monotonic()
+        reason, made = "abort", 0
+        self._wait()
+        started = time.monotonic()
+        try:
+            for token in self._tokens(request, arrived):
+                made += 1
+                yield token
+            reason = request.end
+        finally:
+            self._slots.release()
+            self.metrics.add("num_requests_running", -1)
+            self.metrics.add("kv_cache_usage_perc", -self._share(request))
+            self.metrics.add("request_success", which=reason)
+            self._times(request, made, (arrived, started, time.monotonic()))
+
+    def _wait(self) -> None:
+        for name, which in (
+            ("num_requests_waiting", ""),
+            ("num_requests_waiting_by_reason", "capacity"),
+        ):
+            self.metrics.add(name, 1, which)
+        self.running.wait()
+        self._slots.acquire()
+        for name, which in (
+            ("num_requests_waiting", ""),
+            ("num_requests_waiting_by_reason", "capacity"),
+        ):
+            self.metrics.add(name, -1, which)
+
+    def _tokens(self, request: Request, arrived: float) -> Iterator[str]:
+        self.metrics.add("num_requests_running")
+        self.metrics.add("kv_cache_usage_perc", self._share(request))
+        self._prefill(request)
+        letters = random.Random(request.prompt)
+        before = arrived
+        for number in range(request.tokens):
+            time.sleep(TOKEN_SECONDS)
+            now = time.monotonic()
+            name = "inter_token_latency_seconds" if number else "time_to_first_token_seconds"
+            self.metrics.observe(name, now - before)
+            self.metrics.add("generation_tokens")
+            self.metrics.observe("iteration_tokens_total", 1)
+            before = now
+            yield letters.choice(LETTERS)
+
+    def _prefill(self, request: Request) -> None:
+        time.sleep(PREFILL_SECONDS)
+        size, known = len(request.prompt), self._known(request.prompt)
+        self.metrics.add("prompt_tokens", size)
+        self.metrics.add("prompt_tokens_cached", known)
+        self.metrics.add("prompt_tokens_by_source", size - known, "local_compute")
+        self.metrics.add("prompt_tokens_by_source", known, "local_cache_hit")
+        self.metrics.add("prompt_tokens_cached_by_source", known, "local_cache_hit")
+        self.metrics.add("prefix_cache_queries", size)
+        self.metrics.add("prefix_cache_hits", known)
+        self.metrics.observe("request_prefill_kv_computed_tokens", size - known)
+        self.metrics.observe("iteration_tokens_total", size - known)
+
+    def _known(self, prompt: bytes) -> int:
+        """Tokens of whole blocks that an earlier prompt began with too; now all are known."""
+        ends = range(BLOCK_TOKENS, len(prompt), BLOCK_TOKENS)
+        blocks = [hash(prompt[:end]) for end in ends]
+        with self._cached_lock:
+            hits = next(
+                (n for n, block in enumerate(blocks) if block not in self._cached), len(blocks)
+            )
+            self._cached.update(blocks)
+        return hits * BLOCK_TOKENS
+
+    def _share(self, request: Request) -> float:
+        return (len(request.prompt) + request.tokens) / self.served.cache_tokens
+
+    def _times(self, request: Request, made: int, times: tuple[float, float, float]) -> None:
+        arrived, started, ended = times
+        inference = ended - started
+        seconds = {
+            "e2e_request_latency_seconds": ended - arrived,
+            "request_queue_time_seconds": started - arrived,
+            "request_inference_time_seconds": inference,
+            "request_prefill_time_seconds": min(PREFILL_SECONDS, inference),
+            "request_decode_time_seconds": max(inference - PREFILL_SECONDS, 0),
+            "request_time_per_output_token_seconds": inference / max(made, 1),
+        }
+        counts = {
+            "request_prompt_tokens": len(request.prompt),
+            "request_generation_tokens": made,
+            "request_max_num_generation_tokens": request.tokens,
+            "request_params_max_tokens": request.tokens,
+            "request_params_n": 1,
+            "request_num_preemptions": 0,
+        }
+        for name, value in {**seconds, **counts}.items():
+            self.metrics.observe(name, value)
