@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from lab import network
-from lab.machines import production_groups
 from tests.lab.altered_checkout import AlteredCheckout
 from tests.lab.conftest import apply, converge, shell
 from tests.lab.overlay import Overlay
@@ -43,7 +42,6 @@ def test_the_model_port_answers_the_gateway_and_prometheus_alone(client: str) ->
     assert reaches(client, SERVER, MODEL_PORT) == (client in (GATEWAY, OBSERVATION))
 
 
-@pytest.mark.skipif("vllm" not in production_groups(), reason="the inventory has no vllm")
 @pytest.mark.parametrize("path", ["/invocations", "/tokenize", "/metrics", "/pause"])
 def test_what_vllm_serves_without_a_key_does_not_answer_the_workstation(path: str) -> None:
     assert not reaches(WORKSTATION, SERVER, VLLM_PORT, path)

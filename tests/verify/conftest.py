@@ -87,6 +87,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     verified = metafunc.config.stash[VERIFIED]
     if verified and "machine" in metafunc.fixturenames:
         having = verified.having(_role(metafunc.definition.path))
+        if "hardware" in metafunc.fixturenames:
+            having = [machine for machine in having if machine.hardware is not None]
         names = [machine.name for machine in having]
         metafunc.parametrize("machine", having, ids=names, indirect=True, scope="session")
     for argument, roles in getattr(metafunc.module, "PRESENT", {}).items():
