@@ -69,12 +69,3 @@ def test_the_reserve_of_the_disk_is_free(host: Host, settings: Models) -> None:
         host.check_output(f"df --block-size=1 --output=avail {settings.directory} | tail -1")
     )
     assert free >= settings.reserve_gib * GIB
-
-
-def test_the_disk_is_as_large_as_the_inventory_says(
-    host: Host, machine: Machine, settings: Models
-) -> None:
-    if machine.hardware is None:
-        pytest.skip("the inventory says nothing of the hardware")
-    size = int(host.check_output(f"df --block-size=1 --output=size {settings.directory} | tail -1"))
-    assert size >= machine.hardware.disk_gib * GIB * 0.9
