@@ -10,7 +10,7 @@ LIMITED := $(foreach name,$(LIMIT),--limit $(name))
 needs = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=...))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down lab-clean plan apply verify budget check test bench trust secret retire docs lock
+.PHONY: help setup lab lab-down lab-clean plan apply verify budget check test bench real-vllm trust secret retire docs lock
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -55,6 +55,15 @@ test: check ## every check and every test, the lab included
 
 bench: setup ## measure the converged run beside ssh and plain pyinfra (the lab has to be up)
 	$(PYTHON) -m benchmarks.converged
+
+real-vllm: setup ## hold the lab's stand-in for vLLM to the real one (half an hour, 3 GB)
+	$(PYTHON) -m lab.real_vllm
+
+lock-real-vllm: setup
+	.venv/bin/uv pip compile --quiet --python-version 3.14 --python-platform x86_64-manylinux_2_35 \
+		--only-binary :all: --generate-hashes --no-header --no-annotate \
+		--override lab/real_vllm/debian.txt lab/real_vllm/requirements.in \
+		--output-file lab/real_vllm/requirements.txt
 
 trust: setup ## pin a host's SSH key and make our account there (HOST=, LOGIN=, REPLACE=1)
 	$(call needs,HOST)$(PYTHON) -m trust $(HOST) --inventory $(INVENTORY) $(if $(LOGIN),--login $(LOGIN)) $(if $(REPLACE),--replace)

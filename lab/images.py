@@ -28,7 +28,7 @@ def cached(name: str, definition: bytes, build: Callable[[str], None]) -> str:
     unless a container still uses them.
     """
     tag = f"{PREFIX}{name}:{hashlib.sha256(definition).hexdigest()[:12]}"
-    with _one_at_a_time():
+    with _one_at_a_time(name):
         if not docker("images", "-q", tag).strip():
             with step(f"Build the image {tag}"):
                 build(tag)
@@ -134,9 +134,9 @@ def _removed(tag: str) -> bool:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Two checkouts that need the same image build it once."""
+def _one_at_a_time(name: str) -> Iterator[None]:
+    """Two checkouts that need the same image build it once; other images do not wait for it."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "build.lock").open("w") as lock:
+    with (CACHE / f"build-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

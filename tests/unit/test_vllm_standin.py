@@ -308,6 +308,7 @@ def test_a_completion_is_answered(ask: Ask) -> None:
         "completion_tokens": 3,
         "total_tokens": 10,
         "prompt_tokens_details": None,
+        "completion_tokens_details": None,
     }
 
 
@@ -328,7 +329,7 @@ def test_another_model_is_not_found(ask: Ask) -> None:
     assert (status, json.loads(text)["error"]) == (
         404,
         {
-            "message": "The model `nope` does not exist.",
+            "message": "The model `nope` does not exist. Valid aliases: the-model.",
             "type": "NotFoundError",
             "param": "model",
             "code": 404,
@@ -336,13 +337,18 @@ def test_another_model_is_not_found(ask: Ask) -> None:
     )
 
 
-def test_more_than_the_context_is_a_bad_request(ask: Ask) -> None:
-    status, text = ask("POST", "/v1/completions", {"prompt": "x" * 100, "max_tokens": 29})
+def test_a_prompt_past_the_context_is_a_bad_request(ask: Ask) -> None:
+    status, text = ask("POST", "/v1/completions", {"prompt": "x" * 129, "max_tokens": 1})
     assert status == 400
     assert json.loads(text)["error"]["message"].startswith(
-        "This model's maximum context length is 128 tokens. However, you requested 29 output "
-        "tokens and your prompt contains at least 100 input tokens"
+        "This model's maximum context length is 128 tokens. However, your prompt contains at "
+        "least 129 input tokens, which exceeds this limit even without any output tokens."
     )
+
+
+def test_an_answer_ends_with_the_context(ask: Ask) -> None:
+    status, text = ask("POST", "/v1/completions", {"prompt": "x" * 100, "max_tokens": 29})
+    assert (status, json.loads(text)["usage"]["total_tokens"]) == (200, 128)
 
 
 def test_what_is_no_request_is_a_bad_one(ask: Ask) -> None:
@@ -393,13 +399,14 @@ def test_the_numbers_agree_with_the_traffic(served: Served) -> None:
     assert sample(engine, "kv_cache_usage_perc") == pytest.approx(0)
 
 
-def test_an_answer_that_nobody_waits_for_counts_as_aborted(served: Served) -> None:
+def test_an_answer_that_nobody_waits_for_is_counted_nowhere(served: Served) -> None:
     engine = Engine(served)
     tokens = engine.generate(Request(b"x", 9))
     next(tokens)
     tokens.close()  # type: ignore[attr-defined]
-    assert sample(engine, "request_success_total", 'finished_reason="abort",') == 1
-    assert sample(engine, "request_generation_tokens_sum") == 1
+    assert sample(engine, "request_success_total", 'finished_reason="abort",') == 0
+    assert sample(engine, "request_generation_tokens_sum") == 0
+    assert sample(engine, "num_requests_running") == 0
 
 
 def test_it_serves_exactly_the_recorded_names(served: Served) -> None:

@@ -41,9 +41,9 @@ def _kind(name: str) -> dict[str, Any]:
     known: dict[str, dict[str, Any]] = {
         "--model": {},
         "--port": {"type": int, "default": 8000},
-        "--max-model-len": {"type": _number},
-        "--max-num-batched-tokens": {"type": _number, "default": 2048},
-        "--max-num-seqs": {"type": _number, "default": 256},
+        "--max-model-len": {"type": human_readable_int_or_auto},
+        "--max-num-batched-tokens": {"type": human_readable_int, "default": 2048},
+        "--max-num-seqs": {"type": int, "default": 256},
         "--gpu-memory-utilization": {"type": float, "default": 0.92},
         "--kv-cache-dtype": {"choices": CACHE_TYPES, "default": "auto"},
         "--quantization": {},
@@ -65,11 +65,17 @@ def _as_vllm_reads(word: str) -> str:
     return name.partition(".")[0].replace("_", "-") + equals + value
 
 
-def _number(text: str) -> int:
+def human_readable_int(text: str) -> int:
+    """`16k` is 16,000 and `16K` 16,384; argparse says the function's name when it refuses."""
     found = re.fullmatch(r"(\d+)([kmgKMG]?)", text)
     if found is None:
         raise ValueError
     return int(found[1]) * MULTIPLES.get(found[2], 1)
+
+
+def human_readable_int_or_auto(text: str) -> int | None:
+    """The same; `auto` and `-1` leave the choice to vLLM."""
+    return None if text in ("auto", "-1") else human_readable_int(text)
 
 
 def _json(text: str) -> Any:

@@ -9,6 +9,10 @@ from typing import Any
 
 from .refusal import Refused
 
+NO_FOLDER = (
+    "Repo id must be in the form 'repo_name' or 'namespace/repo_name': '{folder}'. Use `repo_type` "
+    "argument if needed."
+)
 NO_CONFIGURATION = """\
 Invalid repository ID or local directory specified: '{folder}'.
 Please verify the following requirements:
@@ -33,8 +37,15 @@ class Checkpoint:
 
 def read(folder: Path) -> Checkpoint:
     """The model in `folder`; Refused if vLLM could not load it."""
+    if not folder.is_dir():
+        raise Refused("huggingface_hub.errors.HFValidationError", NO_FOLDER.format(folder=folder))
     if not (folder / "config.json").is_file():
-        raise Refused("ValueError", NO_CONFIGURATION.format(folder=folder))
+        raise Refused(
+            "pydantic_core._pydantic_core.ValidationError",
+            f"1 validation error for ModelConfig\n  Value error, {NO_CONFIGURATION}".format(
+                folder=folder
+            ),
+        )
     config = json.loads((folder / "config.json").read_text())
     files = sorted(folder.glob("*.safetensors"))
     if not files:

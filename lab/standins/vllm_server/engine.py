@@ -48,25 +48,35 @@ class Engine:
         self._cached: set[int] = set()
         self._cached_lock = threading.Lock()
         self.metrics.set("engine_sleep_state", 1, "awake")
-        self.metrics.set("cache_config_info", 1)
+        self.metrics.describe("cache_config_info", self._cache())
+
+    def _cache(self) -> dict[str, str]:
+        tokens, context = self.served.cache_tokens, self.served.context_tokens
+        return {
+            "block_size": str(BLOCK_TOKENS),
+            "kv_cache_max_concurrency": str(tokens / context),
+            "kv_cache_size_tokens": str(tokens),
+            "num_gpu_blocks": str(tokens // BLOCK_TOKENS),
+        }
 
     def generate(self, request: Request) -> Iterator[str]:
-        """The tokens of an answer, each when it is made; ended early it counts as aborted."""
+        """The tokens of an answer, each when it is made; one ended early is counted nowhere."""
         arrived = time.monotonic()
-        reason, made = "abort", 0
+        finished, made = False, 0
         self._wait()
         started = time.monotonic()
         try:
             for token in self._tokens(request, arrived):
                 made += 1
                 yield token
-            reason = request.end
+            finished = True
         finally:
             self._slots.release()
             self.metrics.add("num_requests_running", -1)
             self.metrics.add("kv_cache_usage_perc", -self._share(request))
-            self.metrics.add("request_success", which=reason)
-            self._times(request, made, (arrived, started, time.monotonic()))
+            if finished:
+                self.metrics.add("request_success", which=request.end)
+                self._times(request, made, (arrived, started, time.monotonic()))
 
     def _wait(self) -> None:
         for name, which in (
@@ -85,7 +95,7 @@ class Engine:
     def _tokens(self, request: Request, arrived: float) -> Iterator[str]:
         self.metrics.add("num_requests_running")
         self.metrics.add("kv_cache_usage_perc", self._share(request))
-        self._prefill(request)
+        computed = self._prefill(request)
         letters = random.Random(request.prompt)
         before = arrived
         for number in range(request.tokens):
@@ -94,22 +104,24 @@ class Engine:
             name = "inter_token_latency_seconds" if number else "time_to_first_token_seconds"
             self.metrics.observe(name, now - before)
             self.metrics.add("generation_tokens")
-            self.metrics.observe("iteration_tokens_total", 1)
+            # The step that computes the prompt makes the first token too.
+            self.metrics.observe("iteration_tokens_total", 1 if number else computed + 1)
             before = now
             yield letters.choice(LETTERS)
 
-    def _prefill(self, request: Request) -> None:
+    def _prefill(self, request: Request) -> int:
+        """How many tokens of the prompt no earlier one had left in the cache."""
         time.sleep(PREFILL_SECONDS)
         size, known = len(request.prompt), self._known(request.prompt)
         self.metrics.add("prompt_tokens", size)
         self.metrics.add("prompt_tokens_cached", known)
         self.metrics.add("prompt_tokens_by_source", size - known, "local_compute")
         self.metrics.add("prompt_tokens_by_source", known, "local_cache_hit")
-        self.metrics.add("prompt_tokens_cached_by_source", known, "local_cache_hit")
+        self.metrics.add("prompt_tokens_cached_by_source", known, "device")
         self.metrics.add("prefix_cache_queries", size)
         self.metrics.add("prefix_cache_hits", known)
         self.metrics.observe("request_prefill_kv_computed_tokens", size - known)
-        self.metrics.observe("iteration_tokens_total", size - known)
+        return size - known
 
     def _known(self, prompt: bytes) -> int:
         """Tokens of whole blocks that an earlier prompt began with too; now all are known."""

@@ -34,19 +34,39 @@ BUCKETS: Mapping[str, tuple[float, ...]] = {
     "request_time_per_output_token_seconds": PER_TOKEN,
     "iteration_tokens_total": (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384),
     "request_params_n": (1, 2, 5, 10, 20),
+    "request_num_preemptions": (1, 2, 3, 4, 5, 10, 20),
 }
 SPLIT: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "request_success": ("finished_reason", ("stop", "length", "abort", "error")),
+    "request_success": ("finished_reason", ("stop", "length", "abort", "error", "repetition")),
     "num_requests_waiting_by_reason": ("reason", ("capacity", "deferred")),
     "engine_sleep_state": ("sleep_state", ("awake", "weights_offloaded", "discard_all")),
     "prompt_tokens_by_source": (
         "source",
         ("local_compute", "local_cache_hit", "external_kv_transfer"),
     ),
-    "prompt_tokens_cached_by_source": ("source", ("local_cache_hit", "external_kv_transfer")),
+    "prompt_tokens_cached_by_source": (
+        "source",
+        ("device", "host", "p2p", "disk", "external_unspecified"),
+    ),
     "admission_rejections": ("reason", ("max_num_queued_reqs", "max_num_queued_tokens")),
 }
 """Families whose samples differ by one more label: its name, and its values."""
+OF_THE_SERVER = frozenset({"admission_rejections"})
+"""Families of the whole server, without the label of an engine."""
+CACHE_LABELS = (
+    *("_block_size_resolved", "block_size", "cache_dtype", "cache_hit_alignment_tokens"),
+    *("effective_attention_block_size", "enable_mamba_shared_prefix_checkpoint"),
+    *("enable_prefix_caching", "gpu_memory_utilization", "hash_block_size", "is_attention_free"),
+    *("kv_cache_dtype_skip_layers", "kv_cache_layout", "kv_cache_max_concurrency"),
+    *("kv_cache_memory_bytes", "kv_cache_size_tokens", "kv_offloading_backend"),
+    *("kv_offloading_size", "kv_sharing_fast_prefill", "mamba_block_size", "mamba_cache_dtype"),
+    *("mamba_cache_mode", "mamba_page_size_padded", "mamba_ssm_cache_dtype", "num_cpu_blocks"),
+    *("num_gpu_blocks", "num_gpu_blocks_override", "prefix_cache_retention_interval"),
+    *("prefix_caching_hash_algo", "prefix_match_unit", "replayssm_buffer_len"),
+    *("skip_page_size_padded", "sliding_window", "swa_bounded_replay", "use_kda_recoverssm"),
+    *("use_replayssm", "user_specified_block_size"),
+)
+"""The settings that the one sample of cache_config_info has as labels, beside the engine."""
 
 
 @dataclass
@@ -58,6 +78,7 @@ class Family:
     values: dict[str, float] = field(default_factory=dict)
     buckets: tuple[float, ...] = ()
     counts: list[int] = field(default_factory=list)
+    described: dict[str, str] = field(default_factory=dict)
 
 
 class Metrics:
@@ -79,6 +100,13 @@ class Metrics:
         with self._lock:
             self._families[name].values[which] = value
 
+    def describe(self, name: str, labels: Mapping[str, str]) -> None:
+        """Give the one sample of a family its labels, those without a value `None`."""
+        with self._lock:
+            family = self._families[name]
+            family.described = {label: labels.get(label, "None") for label in CACHE_LABELS}
+            family.values[""] = 1.0
+
     def observe(self, name: str, value: float) -> None:
         """Put one value into a histogram."""
         with self._lock:
@@ -95,32 +123,40 @@ class Metrics:
 
     def _lines(self, family: Family) -> Iterator[str]:
         full = f"{PREFIX}{family.name}"
+        own = self._labels_of(family)
         if family.kind == "histogram":
             yield f"# TYPE {full} histogram"
             yield from self._histogram(full, family)
         else:
             sample = f"{full}_total" if family.kind == "counter" else full
             yield f"# TYPE {sample} {family.kind}"
-            yield from (self._sample(sample, value, **more) for more, value in _split(family))
+            yield from (_sample(sample, value, own | more) for more, value in _split(family))
         if family.kind != "gauge":
             yield f"# TYPE {full}_created gauge"
             yield from (
-                self._sample(f"{full}_created", self._created, **more) for more, _ in _split(family)
+                _sample(f"{full}_created", self._created, own | more) for more, _ in _split(family)
             )
+
+    def _labels_of(self, family: Family) -> dict[str, str]:
+        if family.described:
+            return {"engine": self._labels["engine"], **family.described}
+        if family.name in OF_THE_SERVER:
+            return {"model_name": self._labels["model_name"]}
+        return self._labels
 
     def _histogram(self, full: str, family: Family) -> Iterator[str]:
         total = 0
         for bound, count in zip((*family.buckets, float("inf")), family.counts, strict=True):
             total += count
             le = "+Inf" if bound == float("inf") else str(float(bound))
-            yield self._sample(f"{full}_bucket", total, le=le)
-        yield self._sample(f"{full}_count", total)
-        yield self._sample(f"{full}_sum", family.values.get("sum", 0.0))
+            yield _sample(f"{full}_bucket", total, self._labels | {"le": le})
+        yield _sample(f"{full}_count", total, self._labels)
+        yield _sample(f"{full}_sum", family.values.get("sum", 0.0), self._labels)
 
-    def _sample(self, name: str, value: float, **more: str) -> str:
-        labels = sorted({**self._labels, **more}.items())
-        written = ",".join(f'{key}="{text}"' for key, text in labels)
-        return f"{name}{{{written}}} {float(value)}"
+
+def _sample(name: str, value: float, labels: Mapping[str, str]) -> str:
+    written = ",".join(f'{key}="{text}"' for key, text in sorted(labels.items()))
+    return f"{name}{{{written}}} {float(value)}"
 
 
 def _split(family: Family) -> list[tuple[dict[str, str], float]]:

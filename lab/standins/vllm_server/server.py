@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from . import protocol
 from .access import Keys
@@ -15,6 +16,14 @@ from .engine import Engine
 from .protocol import Answer, Body, Rejected
 
 JSON = "application/json"
+REFUSING = {
+    **dict.fromkeys(("/inference/v1/generate", "/inference/v1/abort_requests"), 403),
+    **dict.fromkeys(("/v1/chat/completions/render", "/v1/completions/render"), 403),
+    **dict.fromkeys(("/scale_elastic_ep", "/generative_scoring"), 400),
+    **dict.fromkeys(("/v1/responses", "/v1/messages", "/v1/messages/count_tokens"), 400),
+    **dict.fromkeys(("/v1/chat/completions/batch", "/v1/systemone"), 400),
+}
+"""Paths of which the stand-in has only the refusal: switched off, or of a body without fields."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer("OPTIONS")
 
     def _answer(self, method: str) -> None:
-        path = self.path.partition("?")[0]
+        path = unquote(self.path.partition("?")[0])
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             if not self.site.keys.let_in(method, path, self.headers.get("Authorization") or ""):
@@ -60,7 +69,9 @@ class Handler(BaseHTTPRequestHandler):
             "/ping": {"GET": self._nothing, "POST": self._nothing},
             "/version": {"GET": lambda _: self._json({"version": self.site.version})},
             "/load": {"GET": lambda _: self._json({"server_load": 0})},
-            "/metrics": {"GET": self._metrics},
+            "/metrics": {"GET": self._metrics, "POST": self._metrics},
+            "/kv_event_sources": {"GET": lambda _: self._json({})},
+            "/is_scaling_elastic_ep": {"POST": lambda _: self._json({"is_scaling": False})},
             "/pause": {"POST": self._pause},
             "/resume": {"POST": self._resume},
             "/tokenize": {"POST": self._tokenize},
@@ -72,6 +83,10 @@ class Handler(BaseHTTPRequestHandler):
         }
         if self.site.has_docs:
             routes |= {"/docs": {"GET": self._nothing}, "/openapi.json": {"GET": self._nothing}}
+        if path not in routes and path.rstrip("/") in routes:
+            return lambda _: self._redirect(path.rstrip("/"))
+        if method == "POST" and path in REFUSING:
+            raise protocol.refused(REFUSING[path])
         if path not in routes:
             raise Rejected(404, {"detail": "Not Found"})
         if method not in routes[path]:
@@ -79,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         return routes[path][method]
 
     def _complete(self, content: bytes, field: str) -> None:
-        body = _read(content)
+        body = protocol.parsed(content)
         protocol.needed(body, field)
         request = protocol.asked(body, self.site.engine.served)
         answer = Answer(self.site.engine.served, request, is_chat=field == "messages")
@@ -92,17 +107,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def _invoke(self, content: bytes) -> None:
         """SageMaker's path to the same completions, and the one without a key."""
-        self._complete(content, "messages" if "messages" in _read(content) else "prompt")
+        self._complete(content, "messages" if "messages" in protocol.parsed(content) else "prompt")
 
     def _tokenize(self, content: bytes) -> None:
-        body = _read(content)
+        body = protocol.parsed(content)
         protocol.needed(body, "prompt")
         tokens = list(str(body["prompt"]).encode())
         longest = self.site.engine.served.context_tokens
-        self._json({"count": len(tokens), "max_model_len": longest, "tokens": tokens})
+        counted = {"count": len(tokens), "max_model_len": longest}
+        self._json({**counted, "tokens": tokens, "token_strs": None})
 
     def _detokenize(self, content: bytes) -> None:
-        body = _read(content)
+        body = protocol.parsed(content)
         protocol.needed(body, "tokens")
         self._json({"prompt": bytes(body["tokens"]).decode(errors="replace")})
 
@@ -114,23 +130,28 @@ class Handler(BaseHTTPRequestHandler):
         self.site.engine.running.set()
         self._json({"status": "resumed"})
 
+    def _redirect(self, path: str) -> None:
+        self._send(307, "", location=path)
+
     def _models(self, _: bytes) -> None:
         self._json(protocol.models(self.site.engine.served, self.site.started))
 
     def _metrics(self, _: bytes) -> None:
         text = self.site.engine.metrics.text()
-        self._send(200, text, "text/plain; version=0.0.4; charset=utf-8")
+        self._send(200, text, "text/plain; version=1.0.0; charset=utf-8")
 
     def _nothing(self, _: bytes) -> None:
-        self._send(200, "")
+        self._send(200, "", kind="")
 
     def _json(self, body: Body) -> None:
         self._send(200, json.dumps(body))
 
-    def _send(self, status: int, text: str, kind: str = JSON) -> None:
+    def _send(self, status: int, text: str, kind: str = JSON, location: str = "") -> None:
         content = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", kind)
+        for name, value in {"Content-Type": kind, "Location": location}.items():
+            if value:
+                self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -177,14 +198,3 @@ def listen(site: Site, port: int, address: str = "") -> Server:
 def site(engine: Engine, keys: Keys, version: str, has_docs: bool, unlogged: str) -> Site:
     """`unlogged` has paths between commas, as --disable-access-log-for-endpoints does."""
     return Site(engine, keys, version, has_docs, tuple(unlogged.split(",")), time.time())
-
-
-def _read(content: bytes) -> Body:
-    try:
-        body: Body = json.loads(content or b"{}")
-    except ValueError as error:
-        invalid = {"type": "json_invalid", "loc": ("body", 0), "msg": "JSON decode error"}
-        raise protocol.error(
-            400, f"1 validation error:\n  {invalid}", "Bad Request", "body.0"
-        ) from error
-    return body

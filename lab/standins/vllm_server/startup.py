@@ -24,6 +24,12 @@ MORE_MEMORY = (
     "or decreasing `max_model_len` when initializing the engine. See "
     "https://docs.vllm.ai/en/latest/configuration/conserving_memory/ for more details."
 )
+DANGER = (
+    "VLLM_ALLOW_LONG_MAX_MODEL_LEN must be used with extreme caution. If the model uses relative "
+    "position encoding (RoPE), positions exceeding derived_max_model_len lead to nan. If the model "
+    "uses absolute position encoding, positions exceeding derived_max_model_len will cause a CUDA "
+    "array out-of-bounds error."
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def _context(arguments: argparse.Namespace, model: Checkpoint) -> int:
             f"  Value error, User-specified max_model_len ({wanted}) is greater than the derived "
             f"max_model_len (max_position_embeddings={float(model.context_tokens)} or "
             "model_max_length=None in model's config.json). To allow overriding this maximum, set "
-            "the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1.",
+            f"the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1. {DANGER}",
         )
     return wanted
 
