@@ -21,7 +21,7 @@ def test_everything_that_can_stand_in_the_way_is_read() -> None:
         [
             *("kernel\t6.8.0-87-generic", "secure-boot", "key-enrolled", "headers\tmissing"),
             *("kernels\tlinux-image-generic", "run-file"),
-            *("foreign\tlibcuda1\t550.163.01-2\thttp://deb.debian.org/debian", "end"),
+            *("foreign\tlibcuda1\t550.163.01-2\thttp://mirror.example/debian", "end"),
         ]
     )
     assert found == Graphics(
@@ -29,7 +29,7 @@ def test_everything_that_can_stand_in_the_way_is_read() -> None:
         secure_boot=True,
         key_enrolled=True,
         kernels=("linux-image-generic",),
-        foreign=(Foreign("libcuda1", "550.163.01-2", "http://deb.debian.org/debian"),),
+        foreign=(Foreign("libcuda1", "550.163.01-2", "http://mirror.example/debian"),),
         run_file=True,
     )
 

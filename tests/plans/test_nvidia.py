@@ -17,7 +17,7 @@ BARE = [
     *("kernel\t6.12.48+deb13-amd64", "card\t0000:01:00.0", "nouveau", "headers\toffered"),
     *("kernels\tlinux-image-amd64", "end"),
 ]
-FOREIGN = "foreign\tnvidia-kernel-dkms\t550.163.01-2\thttp://deb.debian.org/debian"
+FOREIGN = "foreign\tnvidia-kernel-dkms\t550.163.01-2\thttp://mirror.example/debian"
 
 
 def roll_out(graphics: list[str] = BARE, distribution: str = "debian", **answers: Any) -> Run:
