@@ -11,6 +11,8 @@ from tests.lab.conftest import INVENTORY
 
 MOST = 4
 """Remote commands of one role on one host, in a pass that finds nothing to do."""
+MORE = {"NVIDIA": 8}
+"""It reads six things that no other role has: card, sources, headers, driver, loaded module, CDI."""
 
 SAMPLE_HOST = "xps13"
 FEW = {"sample_files": 1, "sample_units": 1, "sample_packages": 1}
@@ -41,7 +43,7 @@ def test_a_converged_run_costs_each_role_few_commands(
     for host, by_role in counts.items():
         report(f"{host} {pass_}: {_row(by_role)}")
     costs = {(host, role): n for host, by_role in counts.items() for role, n in by_role.items()}
-    assert {key: n for key, n in costs.items() if n > MOST} == {}
+    assert {key: n for key, n in costs.items() if n > MORE.get(key[1], MOST)} == {}
     assert {role for _, role in costs} >= {"Base", "SSH", "Firewall", "Node exporter"}
 
 
