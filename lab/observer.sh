@@ -1,6 +1,6 @@
 # Prints what is on a host, seen with nothing of the roll-out's own: a line per thing, by tabs.
 export LC_ALL=C
-roots="/etc /opt /srv /usr/local /var/lib/ai-idp/roles /var/lib/ai-idp/rollout"
+roots="/etc /opt /srv /usr/local /var/cache/ai-idp /var/lib/ai-idp/roles /var/lib/ai-idp/rollout"
 # What enables a unit is seen better as the state of that unit.
 skip='/etc/systemd/system/[^/]*\.(wants|requires)'
 
@@ -15,9 +15,9 @@ find "$@" -type f -exec sha256sum {} + | sed 's/^/sum\t/'
 dpkg-query --show --showformat='package\t${Package}\t${Version}\t${db:Status-Status}\n'
 cat /var/lib/dpkg/info/*.list | sort -u | sed -n 's#^/\(etc\|opt\|srv\|usr/local\)/#owned\t&#p'
 
-systemctl list-units --all --plain --no-legend --type=service,timer,socket |
+systemctl list-units --all --plain --no-legend --type=service,timer,socket,path |
     awk '{ print "active\t" $1 "\t" $3 }'
-systemctl list-unit-files --plain --no-legend --type=service,timer,socket |
+systemctl list-unit-files --plain --no-legend --type=service,timer,socket,path |
     awk '{ print "enabled\t" $1 "\t" $2 }'
 
 if command -v docker >/dev/null && systemctl is-active --quiet docker; then

@@ -9,7 +9,8 @@ from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.operation import operation
 
 import changes
-from facts.sources import Source, SourcesState, removal_request, sources_request
+from facts.service import State
+from facts.sources import Source, SourcesState, SourceState, removal_request, sources_request
 from operations.differences import entry_changes
 from operations.entries import File
 from operations.service import UNREADABLE, land
@@ -40,10 +41,8 @@ def present(sources: Sequence[Source]) -> Generator[PyinfraCommand]:
     if found is None:
         yield StringCommand(UNREADABLE)
         return
-    for source in sources:
-        state = found[source.name]
-        steps = Steps(activate=activation(source))
-        yield from land(source.service, entries(source, state.key), (), steps, state.files)
+    # A plan asks for the first command only: by then each source has announced its changes.
+    yield from [command for source in sources for command in _landing(source, found[source.name])]
 
 
 @operation()
@@ -57,17 +56,7 @@ def removed(names: Sequence[str]) -> Generator[PyinfraCommand]:
     if found is None:
         yield StringCommand(UNREADABLE)
         return
-    for name in names:
-        files = found[name].files
-        if not files.manifest:
-            continue
-        gone = sorted(set(files.manifest) & set(files.found))
-        changes.announce(host, entry_changes((), gone, files, {}))
-        service = f"apt-{name}"
-        yield from Transaction(service, (), (), gone, units=(), steps=Steps()).commands()
-        yield StringCommand(
-            "rm", "-rf", f"{STATE}/{service}", f"/var/lib/ai-idp/apt/keys/{name}.asc"
-        )
+    yield from [command for name in names for command in _leaving(name, found[name].files)]
 
 
 def entries(source: Source, key: bytes) -> list[File]:
@@ -85,3 +74,18 @@ def entries(source: Source, key: bytes) -> list[File]:
 def activation(source: Source) -> str:
     """Shell text: apt reads the index of this source, or fails where no pinned key signed it."""
     return _FETCH.format(path=source.list_path, name=source.name, uri=source.uri)
+
+
+def _landing(source: Source, state: SourceState) -> Generator[PyinfraCommand]:
+    steps = Steps(activate=activation(source))
+    yield from land(source.service, entries(source, state.key), (), steps, state.files)
+
+
+def _leaving(name: str, files: State) -> Generator[PyinfraCommand]:
+    if not files.manifest:
+        return
+    gone = sorted(set(files.manifest) & set(files.found))
+    changes.announce(host, entry_changes((), gone, files, {}))
+    service = f"apt-{name}"
+    yield from Transaction(service, (), (), gone, units=(), steps=Steps()).commands()
+    yield StringCommand("rm", "-rf", f"{STATE}/{service}", f"{KEYS}/{name}.asc")

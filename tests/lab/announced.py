@@ -25,6 +25,7 @@ GENERATED: Mapping[str, str] = {
     r"/srv/models(/[^/]+(/[0-9a-f]{40}(/\.verified)?)?)?": "folders and marks of announced models",
     r"/srv/models/\.incoming/lock": "keeps two downloads apart",
     r"/var/lib/ai-idp/roles": "folder of the announced records",
+    r"/var/cache/ai-idp/vllm/.+": "what the server compiles for itself",
 }
 """Paths (regular expressions) that no plan names, and why nobody has to announce them."""
 
@@ -32,6 +33,10 @@ STARTED_BY_OTHERS: Mapping[str, str] = {
     r"containerd\.service|docker\.socket": "docker.service requires them",
     r"unattended-upgrades\.service": "enabled by its announced package",
     r"user(-runtime-dir)?@\d+\.service": "somebody is logged in",
+    r"(systemd-(update-done|journal-catalog-update|sysusers)|ldconfig)\.service": (
+        "at work only at the first boot after a change of /usr; the announced reboot is another"
+    ),
+    r"ai-idp-recover\.service": "works at each boot; a reboot is announced",
 }
 """Units (regular expressions) whose state no plan names, and whose doing it is."""
 

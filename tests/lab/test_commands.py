@@ -12,7 +12,7 @@ from tests.lab.conftest import INVENTORY
 MOST = 4
 """Remote commands of one role on one host, in a pass that finds nothing to do."""
 MORE = {"NVIDIA": 8}
-"""It reads six things that no other role has: card, sources, headers, driver, loaded module, CDI."""
+"""It reads what no other role has: card, sources, headers, driver, loaded module, CDI."""
 
 SAMPLE_HOST = "xps13"
 FEW = {"sample_files": 1, "sample_units": 1, "sample_packages": 1}

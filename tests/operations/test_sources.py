@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+import changes
+from changes import Change
 from facts.sources import Source
 from operations import sources
 from operations.entries import File
@@ -119,3 +122,23 @@ def test_the_state_that_cannot_be_read_removes_nothing() -> None:
     outcome = remove(REFUSED)
     assert not outcome.succeeded
     assert START not in outcome.commands
+
+
+def test_every_source_is_announced_before_the_first_one_lands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A plan ends at an operation's first command; what comes later is in no plan."""
+    announced: list[tuple[str, bool]] = []
+
+    def announce(host: Any, rows: Sequence[Change]) -> None:
+        landed = any(
+            "transaction.sh start" in command for command in host.connector.executed_commands
+        )
+        announced.extend((row.what, landed) for row in rows)
+
+    monkeypatch.setattr(changes, "announce", announce)
+    other = Source(**{**vars(VENDOR), "name": "other"})
+    answer = [*state(), *state(name="other"), "end of sources"]
+    run(lambda: sources.present(sources=[VENDOR, other]), {"end of sources": answer})
+    assert {(VENDOR.list_path, False), (other.list_path, False)} <= set(announced)
+    assert not any(landed for _, landed in announced)
