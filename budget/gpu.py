@@ -69,6 +69,7 @@ class Card:
             Part(share.role, what, amount)
             for share in self.shares
             for what, amount in share.terms()
+            if amount
         )
         return Resource(f"card {self.index}", self.gpu.usable_mib, parts, self._note())
 
