@@ -43,7 +43,7 @@ class DcgmExporter(Settings):
     """Which cards are measured by which release, and how often."""
 
     role: ClassVar[str] = "dcgm_exporter"
-    requires: ClassVar[tuple[str, ...]] = ("docker",)
+    requires: ClassVar[tuple[str, ...]] = ("nvidia", "docker")
 
     image: Image = Field(description="a release of DCGM 4, `4.x.y-4.x.y-distroless`")
     port: int = Field(default=9400, ge=1, le=65535, description="metrics, without a key")

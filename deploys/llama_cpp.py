@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 
-from budget import host_memory
+from budget import host_memory, layout
 from budget.amounts import mib
 from budget.number_formats import number_bytes
 from deploys import llama_server
@@ -90,7 +90,7 @@ class LlamaCpp(LlamaServer):
         """The prompt cache takes one sequence at least, if there is one: its last prompt is kept
         whatever its limit is (server_prompt_cache::update in llama.cpp's tools/server)."""
         tokens, value_bytes = self.context_per_slot_tokens, number_bytes(self.cache_type)
-        sequence = model.architecture.cache_bytes(tokens, value_bytes)
+        sequence = model.architecture.cache_bytes(tokens, value_bytes, layout.llama_cpp())
         kept = max(self.prompt_cache_mib, mib(sequence)) if self.prompt_cache_mib else 0
         return host_memory.needs(
             model.weights_bytes,

@@ -21,7 +21,7 @@ from budget.amounts import written
 from deploys import llama_arguments
 from deploys.declarations import Conflict, MemoryClaim, Port, Route, Scrape
 from deploys.images import Image
-from deploys.models import Model, Models
+from deploys.models import Model, Models, held_by
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
@@ -119,8 +119,7 @@ class LlamaServer(Settings):
 
     def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
         """A model that does not fit would be noticed only once the old server is gone."""
-        models = machine.settings.get("models")
-        held = models.held if isinstance(models, Models) else ()
+        held = held_by(machine)
         return (*self._conflicts_of_threads(machine), *self._conflicts_of_model(held))
 
     def _conflicts_of_threads(self, machine: Machine) -> Iterator[Conflict]:

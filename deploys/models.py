@@ -212,6 +212,12 @@ class Models(Settings):
         )
 
 
+def held_by(machine: Machine) -> tuple[Model, ...]:
+    """The models that `machine` holds; none where it does not have this role."""
+    models = machine.settings.get(Models.role)
+    return models.held if isinstance(models, Models) else ()
+
+
 @deploy("Models")
 def install() -> None:
     settings = Models.of(host)

@@ -16,9 +16,11 @@ from pydantic import Field, field_validator, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 
+from deploys import triton_arguments
 from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
 from deploys.images import Image
 from deploys.model_repository import known_models, refuse_unfit, repository_entries, with_example
+from deploys.nvidia import Nvidia
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
@@ -35,44 +37,21 @@ PIDS_LIMIT = 512
 """Fifty-six were counted with one model; the libraries of a model take one for each core."""
 
 FIRST_SAFE = (25, 7)
-NEWEST_FOR_DRIVER = (26, 2)
-DRIVER_BRANCH, NEXT_DRIVER_BRANCH = 580, 590
+NEWEST_FOR_DRIVER, NEXT_DRIVER_BRANCH = (26, 2), 590
+"""The last release that a driver before that branch runs on a card."""
 CUDA_POOL_MIB = 64
 """Triton's own buffer on each card (--cuda-memory-pool-byte-size)."""
 
 _TAG = re.compile(r":(\d\d)\.(\d\d)-py3(@|$)")
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
-# Triton has no switch for these APIs. Behind a header whose value nobody ever learns they are off;
+# Triton has no switch for these APIs. Behind a header whose value no client is given they are off;
 # with shared memory a client could reach that of the Python backend itself (CVE-2025-23319).
 START = (
     'exec tritonserver "$@" --http-restricted-api='
     "shared-memory,model-repository,trace,logging:closed="
     '$(od -An -tx1 -N32 /dev/urandom | tr -d " \\n")'
 )
-
-REFUSED_ARGUMENTS = {
-    **dict.fromkeys(
-        ("--http-restricted-api", "--grpc-restricted-protocol"),
-        "would show the key; the gateway checks it",
-    ),
-    **dict.fromkeys(
-        ("--model-control-mode", "--repository-poll-secs", "--load-model"),
-        "would let models change while they serve; set models",
-    ),
-    **dict.fromkeys(
-        ("--exit-on-error", "--strict-readiness", "--disable-auto-complete-config"),
-        "would hide a model that does not load",
-    ),
-    **dict.fromkeys(("--model-repository", "--model-store"), "is models"),
-    "--http-port": "is port",
-    "--metrics-port": "is metrics_port",
-    **dict.fromkeys(("--allow-http", "--allow-metrics", "--exit-timeout-secs"), "is set"),
-    **dict.fromkeys(
-        ("--allow-grpc", "--grpc-port", "--allow-sagemaker", "--allow-vertex-ai"),
-        "opens a port that no role declares",
-    ),
-}
 
 
 class Triton(Settings):
@@ -150,11 +129,7 @@ class Triton(Settings):
     @field_validator("extra_arguments")
     @classmethod
     def _are_allowed(cls, arguments: tuple[str, ...]) -> tuple[str, ...]:
-        for argument in arguments:
-            flag = argument.partition("=")[0]
-            if flag in REFUSED_ARGUMENTS:
-                raise ValueError(f"`{flag}` {REFUSED_ARGUMENTS[flag]}; take it out")
-        return arguments
+        return triton_arguments.allowed(arguments)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -167,11 +142,6 @@ class Triton(Settings):
             raise ValueError(
                 f"gpu_models_mib is {self.gpu_models_mib}, but gpu is off and no card is given; "
                 "set gpu or leave gpu_models_mib out"
-            )
-        if self.gpu and _release(self.image) > NEWEST_FOR_DRIVER:
-            raise ValueError(
-                f"`{self.image}` needs driver {NEXT_DRIVER_BRANCH} for a card, and {DRIVER_BRANCH} "
-                f"is installed; use {_name(NEWEST_FOR_DRIVER)} or older, or turn gpu off"
             )
         return self
 
@@ -208,11 +178,20 @@ class Triton(Settings):
         return (claim,)
 
     def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:
-        if not self.gpu or "nvidia" in machine.groups:
+        if not self.gpu:
             return ()
-        what = "gpu is on, and the host has no role nvidia, which brings the driver"
-        remedy = f"add {machine.name} to `nvidia` in the inventory, or turn gpu off"
-        return (Conflict(what, remedy),)
+        nvidia = machine.settings.get(Nvidia.role)
+        if not isinstance(nvidia, Nvidia):
+            what = "gpu is on, and the host has no role nvidia, which brings the driver"
+            remedy = f"add {machine.name} to `nvidia` in the inventory, or turn gpu off"
+            return (Conflict(what, remedy),)
+        if nvidia.branch >= NEXT_DRIVER_BRANCH or _release(self.image) <= NEWEST_FOR_DRIVER:
+            return ()
+        what = (
+            f"`{self.image}` needs driver {NEXT_DRIVER_BRANCH} for a card, and the host's is of "
+            f"branch {nvidia.branch}"
+        )
+        return (Conflict(what, f"use {_name(NEWEST_FOR_DRIVER)} or older, or turn gpu off"),)
 
     def command(self) -> tuple[str, ...]:
         """The command in the container, behind the image's own entry point, which runs it."""

@@ -23,7 +23,7 @@ from budget.gpu import share_mib
 from deploys import vllm_arguments, vllm_memory, vllm_models
 from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
 from deploys.images import Image
-from deploys.models import Model, Models
+from deploys.models import Model, Models, held_by
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
@@ -40,6 +40,8 @@ INNER_PORT = 8000
 CACHE = "/var/cache/ai-idp/vllm"
 HOME = "/home/vllm"
 OLDEST = (0, 31, 0)
+CHECK_MIB = 4096
+"""Enough to import vLLM and read arguments, without a model."""
 
 REFUSED_VARIABLES: Mapping[str, str] = {
     "VLLM_API_KEY": "would put the key into the definition of the container; it comes as a file",
@@ -183,7 +185,13 @@ class Vllm(Settings):
         return (API_KEY,)
 
     def memory(self, machine: Machine) -> tuple[MemoryClaim, ...]:
-        return (MemoryClaim(self.memory_limit_mib),)
+        """The limit, and that of the check beside the old server."""
+        return (MemoryClaim(self.memory_limit_mib + self.check_mib),)
+
+    @property
+    def check_mib(self) -> int:
+        """Memory of the container that reads changed arguments while the old server serves."""
+        return min(CHECK_MIB, self.memory_limit_mib)
 
     def gpu_memory(self, machine: Machine) -> tuple[GpuClaim, ...]:
         """What the server takes of its card; nothing where the model is not known."""
@@ -205,7 +213,7 @@ class Vllm(Settings):
 
     def loaded(self, machine: Machine) -> tuple[Model, ...]:
         """The served model and then its draft; empty where `machine` does not hold them."""
-        held = {model.name: model for model in vllm_models.held(machine)}
+        held = {model.name: model for model in held_by(machine)}
         return tuple(map(held.__getitem__, self.names)) if held.keys() >= set(self.names) else ()
 
     @property

@@ -8,6 +8,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+from deploys import refused_arguments
+
 LISTS = Path(__file__).parent.parent / "files" / "vllm"
 
 _IS_DEFAULT = "is what vLLM does anyway"
@@ -53,6 +55,11 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("--kv-cache-memory-bytes", "--num-gpu-blocks-override"),
         (_PAST_THE_BUDGET, "use gpu_memory_utilization"),
+    ),
+    "--enable-lora": (_PAST_THE_BUDGET, "take it out"),
+    **dict.fromkeys(
+        ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size"),
+        ("wants further cards, and the role is given one", "take it out"),
     ),
     "--device-memory-utilization": (_IS_SET, "use gpu_memory_utilization"),
     "--gpu-memory-utilization": (_IS_SET, "use gpu_memory_utilization"),
@@ -127,9 +134,7 @@ def _about(word: str, version: str) -> str:
 
 def _abbreviated(name: str, known: frozenset[str]) -> str:
     """The refused argument that argparse would take `name` for."""
-    if name in known:
-        return ""
-    return next((refused for refused in REFUSED if refused.startswith(name)), "")
+    return "" if name in known else refused_arguments.abbreviated(name, REFUSED)
 
 
 @cache

@@ -6,12 +6,10 @@ parameters; with larger ones they are larger.
 
 from __future__ import annotations
 
-from math import ceil
-
+from budget.amounts import mib
+from budget.layout import vllm as vllm_layout
 from deploys.declarations import GpuClaim
 from deploys.models import Model
-
-MIB = 1024**2
 
 CONTEXT_MIB = 400
 """CUDA's own context and libraries. Logs name 0.1 to 0.6 GiB, growing with the card's cores."""
@@ -38,18 +36,18 @@ def claim(
 
     vLLM fills its share with cache at start, and does not start where less of it is free.
     """
-    served = models[0]
+    served, layout = models[0], vllm_layout(batched_tokens)
     activations = batched_tokens * ACTIVATION_BYTES_PER_TOKEN
     logits = sequences * served.architecture.vocabulary * 4 * LOGIT_COPIES
     return GpuClaim(
         card=card,
         share_mib=share_mib,
-        weights_mib=ceil(sum(model.weights_bytes for model in models) / MIB),
-        workspace_mib=ceil((activations + logits) / MIB) + (GRAPHS_MIB if has_graphs else 0),
+        weights_mib=mib(sum(model.weights_bytes for model in models)),
+        workspace_mib=mib(activations + logits) + (GRAPHS_MIB if has_graphs else 0),
         context_mib=CONTEXT_MIB,
         sequence_tokens=context_tokens,
         sequence_bytes=sum(
-            model.architecture.cache_bytes(context_tokens, value_bytes) for model in models
+            model.architecture.cache_bytes(context_tokens, value_bytes, layout) for model in models
         ),
         parallel_sequences=sequences,
         free_at_start=True,

@@ -1,4 +1,4 @@
-"""vLLM's models: those of a host, and what keeps vLLM from serving them."""
+"""vLLM's models: what keeps vLLM from serving one that is asked for."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from deploys.declarations import Conflict
-from deploys.models import Model, Models
+from deploys.models import Model, held_by
 from deploys.topology import Machine
-
-
-def held(machine: Machine) -> tuple[Model, ...]:
-    """The models that `machine` has; empty where it has no such role."""
-    models = machine.settings.get("models")
-    return models.held if isinstance(models, Models) else ()
 
 
 def missing(names: Sequence[str], machine: Machine) -> list[Conflict]:
     """Those of `names` that `machine` does not have, with the close matches."""
-    there = [model.name for model in held(machine)]
+    there = [model.name for model in held_by(machine)]
     return [_not_held(name, there) for name in names if there and name not in there]
 
 

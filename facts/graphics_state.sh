@@ -55,8 +55,10 @@ else
     printf 'headers\tmissing\n'
 fi
 
+# Not among them: one kernel alone (unsigned-6.8.0-31-generic), and modules beside a kernel.
 dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' \
-    'linux-image-[a-z]*' proxmox-default-kernel 2>/dev/null | sed -n 's/^installed /kernels\t/p'
+    'linux-image-[a-z]*' proxmox-default-kernel 2>/dev/null |
+    grep -vE 'linux-image-(unsigned|uc|extra|fde)-|-(dbg|dbgsym)$' | sed -n 's/^installed /kernels\t/p'
 
 # A driver that came from elsewhere ---------------------------------------------------------------
 

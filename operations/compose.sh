@@ -72,7 +72,7 @@ settle() { # once the stack does what its users want; a failed roll-out removes 
 }
 
 remove_superseded() { # the image before the current one stays, as the way back
-    compose "$directory" config --images >"$record/images.now"
+    compose "$directory" config --images >"$record/images.now" || return
     touch "$record/images"
     cat "$record/images.now" "$record/images" | awk '!seen[$0]++' >"$record/images.new"
     keep=$((2 * $(wc -l <"$record/images.now")))

@@ -25,7 +25,7 @@ SCRIPT = Path(__file__).with_name("packages.sh")
 class Around:
     """Shell texts to run before packages are exchanged and after, and what that changes.
 
-    `before` runs once everything is downloaded, `after` also where the exchange failed.
+    `before` runs once everything is downloaded, `after` also where that or the exchange failed.
     """
 
     before: str

@@ -40,10 +40,13 @@ configure_rest() { # dpkg, unlike apt, does not wait for its lock
 if [ -n "$packages" ]; then
     # shellcheck disable=SC2086  # one word per package is wanted
     [ -z "${before-}" ] || apt --download-only "$action" $packages || exit 1
-    [ -z "${before-}" ] || sh -eu -c "$before" || exit 1
+    result=1
     # shellcheck disable=SC2086
-    apt "$action" $packages
-    result=$?
+    if [ -z "${before-}" ] || sh -eu -c "$before"; then
+        apt "$action" $packages
+        result=$?
+    fi
+    # What `before` took down comes back, also where it did so only in part.
     [ -z "${after-}" ] || sh -eu -c "$after" || result=1
     [ $result = 0 ] || exit 1
 fi

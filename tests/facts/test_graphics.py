@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.graphics import Foreign, Graphics, GraphicsState, headers_package
+from facts.graphics import SCRIPT, Foreign, Graphics, GraphicsState, headers_package
 
 BARE = ["kernel\t6.12.48+deb13-amd64", "card\t0000:01:00.0", "nouveau", "headers\toffered", "end"]
 
@@ -49,3 +53,20 @@ def test_what_ends_in_the_middle_is_unreadable(output: list[str]) -> None:
 )
 def test_headers_are_named_after_their_kernel(kernel: str, package: str) -> None:
     assert headers_package(kernel) == package
+
+
+def test_only_what_follows_the_newest_kernel_is_named(tmp_path: Path) -> None:
+    program = tmp_path / "dpkg-query"
+    names = ("generic-hwe-24.04", "unsigned-6.8.0-31-generic", "extra-virtual", "amd64-dbg")
+    lines = "".join(f"installed linux-image-{name}\\n" for name in names)
+    program.write_text(f"#!/bin/sh\nprintf '{lines}'\n")
+    for silent in ("apt-cache", "apt-get"):
+        (tmp_path / silent).write_text("#!/bin/sh\n")
+    for file in tmp_path.iterdir():
+        file.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", SCRIPT], env={"PATH": path}, check=True, capture_output=True, text=True
+    )
+    found = GraphicsState().process(done.stdout.splitlines())
+    assert found.kernels == ("linux-image-generic-hwe-24.04",)

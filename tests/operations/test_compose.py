@@ -247,3 +247,16 @@ def test_an_image_that_cannot_be_pulled_is_named(registry: FakeDocker) -> None:
     assert done.stdout == (
         f"{TAG} cannot be had; see that this host reaches its registry, and that the image exists\n"
     )
+
+
+def test_an_unreadable_definition_removes_no_image(tmp_path: Path) -> None:
+    program = tmp_path / "docker"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n[ "$1" != compose ]\n')
+    program.chmod(0o755)
+    (tmp_path / "images").write_text("x:2\nx:1\n")
+    settle = compose._step("settle", "demo")
+    script = settle.replace("/var/lib/ai-idp/stacks/$project", str(tmp_path))
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-eu", "-c", script], env={"PATH": path}, check=True, capture_output=True)
+    assert "image rm" not in (tmp_path / "asked").read_text()
+    assert (tmp_path / "images").read_text() == "x:2\nx:1\n"

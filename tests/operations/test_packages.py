@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,71 @@ def test_nothing_stops_where_no_engine_is_exchanged(answer: list[str]) -> None:
     outcome = exchange(answer)
     assert outcome.succeeded
     assert not any("action=before" in text for text in outcome.commands)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Stands in front of the system's programs: each notes its call, and fails as FAILS says."""
+    for name in ("apt-get", "apt-mark", "docker", "dpkg", "systemctl"):
+        program = tmp_path / name
+        program.write_text(
+            f'#!/bin/sh\necho "{name} $*" >>{tmp_path}/calls\n'
+            'case "${FAILS:-none}" in "${0##*/} $1"*) exit 1 ;; esac\n'
+            f'[ "{name} $*" != "docker ps --quiet" ] || cat {tmp_path}/containers\n'
+        )
+        program.chmod(0o755)
+    (tmp_path / "containers").write_text("c1\nc2\n")
+    return tmp_path
+
+
+def run_script(text: str, programs: Path, fails: str = "none") -> list[str]:
+    """The calls of a script that a host is sent, its files being below `programs`."""
+    for path in ("/usr/sbin/policy-rc.d", "/var/lib/ai-idp"):
+        text = text.replace(path, f"{programs}{path}")
+    (programs / "usr/sbin").mkdir(parents=True, exist_ok=True)
+    path = f"{programs}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", text], env={"PATH": path, "FAILS": fails}, capture_output=True)
+    calls = (programs / "calls").read_text().splitlines()
+    return [call for call in calls if not call.startswith("dpkg ")]
+
+
+EXCHANGE = f"action=install\npackages=engine\nhold=\nbefore='stop it'\nafter='start it'\n{SCRIPT}"
+
+
+@pytest.mark.parametrize("fails", ["systemctl stop", "apt-get install", "none"])
+def test_what_was_stopped_for_an_exchange_is_started_however_it_ended(
+    programs: Path, fails: str
+) -> None:
+    text = EXCHANGE.replace("stop it", "systemctl stop x").replace("start it", "systemctl start x")
+    calls = run_script(text, programs, fails)
+    assert calls[-1] == "systemctl start x"
+    installs = [call for call in calls if call.endswith("install engine")]
+    # The first one only downloads.
+    assert len(installs) == (1 if fails == "systemctl stop" else 2)
+
+
+def engine_script(action: str) -> str:
+    return f"set -eu\naction={action}\n{engine.SCRIPT.read_text()}"
+
+
+def test_an_exchange_that_was_cut_short_is_not_forgotten_by_the_next(programs: Path) -> None:
+    (programs / "var/lib/ai-idp").mkdir(parents=True)
+    run_script(engine_script("before"), programs)
+    (programs / "containers").write_text("c3\n")
+    run_script(engine_script("before"), programs)
+    (programs / "calls").unlink()
+    calls = run_script(engine_script("after"), programs)
+    assert [call for call in calls if call.startswith("docker start")] == [
+        f"docker start {container}" for container in ("c1", "c2", "c3")
+    ]
+    assert not (programs / "var/lib/ai-idp/engine.running").exists()
+
+
+def test_a_stopped_engine_is_not_started_to_stop_its_containers(programs: Path) -> None:
+    (programs / "var/lib/ai-idp").mkdir(parents=True)
+    (programs / "var/lib/ai-idp/engine.running").write_text("c1\n")
+    calls = run_script(engine_script("before"), programs, fails="systemctl is-active")
+    assert [call for call in calls if call.startswith("docker")] == []
 
 
 def test_containers_that_cannot_be_listed_keep_their_engine() -> None:

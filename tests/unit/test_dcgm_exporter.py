@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from deploys.dcgm_exporter import COUNTERS, DcgmExporter, entries
 from deploys.declarations import GpuClaim, MemoryClaim
-from deploys.topology import Machine
+from deploys.topology import Machine, Topology
 from operations.entries import File
+from preflight import roles
 
 IMAGE = "nvcr.io/nvidia/k8s/dcgm-exporter:4.5.3-4.8.2-distroless"
 GOOD: dict[str, Any] = {"image": IMAGE}
@@ -145,3 +146,16 @@ def test_it_reads_its_own_counters_and_names_no_container() -> None:
 def test_the_interval_is_given_in_milliseconds() -> None:
     command = server(interval_seconds=5)["command"]
     assert command[command.index("--collect-interval") + 1] == "5000"
+
+
+def test_a_host_without_the_driver_s_role_is_refused() -> None:
+    settings = DcgmExporter(**GOOD)
+    groups = ("docker", "dcgm_exporter")
+    without = Machine("one", "192.0.2.1", groups, {"dcgm_exporter": settings}, {})
+    (problem,) = roles.without_companion(Topology((without,), groups))
+    assert str(problem) == (
+        "one: has the role dcgm_exporter, which requires nvidia on the same host; "
+        "add one to `nvidia` in the inventory"
+    )
+    both = Machine("one", "192.0.2.1", ("nvidia", *groups), {"dcgm_exporter": settings}, {})
+    assert roles.without_companion(Topology((both,), both.groups)) == []

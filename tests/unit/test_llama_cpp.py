@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from budget.architecture import SlidingAttention
 from deploys.llama_cpp import LlamaCpp
 from tests.unit.sample_models import CHAT, IMAGE
 
@@ -108,3 +109,11 @@ def test_its_memory_is_reckoned_part_by_part(change: dict[str, Any], parts: dict
 
 def test_without_a_prompt_cache_none_is_reckoned() -> None:
     assert "kept prompts" not in LlamaCpp(**GOOD, prompt_cache_mib=0).needed_mib(CHAT)
+
+
+def test_a_window_is_reckoned_with_the_batch_that_llama_cpp_keeps_beside_it() -> None:
+    layers = SlidingAttention(layers=32, kv_heads=8, head_dimension=128, window_tokens=1024)
+    architecture = CHAT.architecture.model_copy(update={"caches": (layers,)})
+    windowed = CHAT.model_copy(update={"architecture": architecture})
+    # 4 slots of 1024 + 512 tokens, at 128 KiB each.
+    assert LlamaCpp(**GOOD).needed_mib(windowed)["KV cache"] == 4 * 1536 * 128 // 1024

@@ -78,6 +78,22 @@ REFUSED = [
         ("-hf", "owner/model"),
         "`-hf` fetches another model; the role serves `model`; take it out",
     ),
+    (
+        ("--hf-token", "hf_secret"),
+        "`--hf-token` would show a token in the process list; take it out",
+    ),
+    (
+        ("--ssl-key-file", "/key.pem"),
+        "`--ssl-key-file` makes the server speak TLS, which the gateway does; take it out",
+    ),
+    (
+        ("--api-prefix", "/llm"),
+        "`--api-prefix` moves the server from where its users ask; take it out",
+    ),
+    (
+        ("--model-draft", "/models/small.gguf"),
+        "`--model-draft` loads a further file, which no memory is reckoned for; take it out",
+    ),
 ]
 
 

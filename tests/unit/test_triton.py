@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from deploys import model_repository
 from deploys.declarations import GpuClaim, MemoryClaim
 from deploys.llama_cpp import LlamaCpp
+from deploys.nvidia import Nvidia
 from deploys.rendering import render
 from deploys.topology import Machine, Topology
 from deploys.triton import API_KEY, Triton, entries
@@ -52,11 +53,6 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "(CVE-2025-23310, CVE-2025-23319); use 25.07-py3 or newer",
     ),
     (
-        {"image": "nvcr.io/nvidia/tritonserver:26.03-py3", "gpu": True},
-        "`nvcr.io/nvidia/tritonserver:26.03-py3` needs driver 590 for a card, and 580 is "
-        "installed; use 26.02-py3 or older, or turn gpu off",
-    ),
-    (
         {"models": ()},
         "no model is named: Triton would say that it is ready, and serve nothing; name at least "
         "one of digits",
@@ -89,6 +85,20 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (
         {"extra_arguments": ("--allow-grpc=true",)},
         "`--allow-grpc` opens a port that no role declares; take it out",
+    ),
+    # getopt_long takes a long argument by its beginning.
+    (
+        {"extra_arguments": ("--model-control", "explicit")},
+        "`--model-control-mode` would let models change while they serve; set models; take it out",
+    ),
+    (
+        {"extra_arguments": ("--http-address=127.0.0.1",)},
+        "`--http-address` moves the server from where its users ask; take it out",
+    ),
+    (
+        {"extra_arguments": ("--cuda-memory-pool-byte-size=0:4294967296",)},
+        "`--cuda-memory-pool-byte-size` takes memory of the card that the budget does not count; "
+        "take it out",
     ),
     (
         {"shared_memory_mib": 1024},
@@ -213,8 +223,23 @@ def test_a_card_without_its_driver_is_a_conflict() -> None:
     (conflict,) = settings.conflicts(machine("docker"), nobody)
     assert conflict.what == "gpu is on, and the host has no role nvidia, which brings the driver"
     assert conflict.remedy == "add one to `nvidia` in the inventory, or turn gpu off"
-    assert settings.conflicts(machine("docker", "nvidia"), nobody) == ()
+    driver = machine(nvidia=Nvidia(driver_version="580.159.04"))
+    assert settings.conflicts(driver, nobody) == ()
     assert Triton(**GOOD).conflicts(machine("docker"), nobody) == ()
+
+
+def test_a_release_that_the_driver_of_the_host_is_too_old_for_is_refused() -> None:
+    nobody = Topology((), ())
+    image = "nvcr.io/nvidia/tritonserver:26.03-py3"
+    settings = Triton(image=image, gpu=True)
+    (conflict,) = settings.conflicts(machine(nvidia=Nvidia(driver_version="580.159.04")), nobody)
+    assert conflict.what == (
+        f"`{image}` needs driver 590 for a card, and the host's is of branch 580"
+    )
+    assert conflict.remedy == "use 26.02-py3 or older, or turn gpu off"
+    newer = machine(nvidia=Nvidia(driver_version="590.44.01"))
+    assert settings.conflicts(newer, nobody) == ()
+    assert Triton(image=image).conflicts(machine("docker"), nobody) == ()
 
 
 def stack(**change: Any) -> dict[str, File | Directory]:

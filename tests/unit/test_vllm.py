@@ -9,13 +9,15 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from budget.architecture import SlidingAttention
 from deploys import vllm_arguments
 from deploys.declarations import MemoryClaim, Route
-from deploys.topology import Topology
+from deploys.models import Models
+from deploys.topology import Machine, Topology
 from deploys.vllm import API_KEY, REFUSED_VARIABLES, Speculation, Vllm, entries
 from group_data.vllm import vllm as production
 from operations.entries import Directory, File
-from tests.unit.sample_checkpoints import DRAFT, LLAMA, machine
+from tests.unit.sample_checkpoints import DRAFT, HARDWARE, LLAMA, machine
 
 IMAGE = "docker.io/vllm/vllm-openai:v0.33.0"
 GOOD: dict[str, Any] = {"image": IMAGE, "model": "llama-8b"}
@@ -43,6 +45,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"batched_tokens": 64, "max_sequences": 128},
         "batched_tokens (64) are fewer than max_sequences (128), and each sequence needs one in "
         "each step; raise batched_tokens to 128 at least",
+    ),
+    (
+        {"extra_arguments": ("--enable-lora",)},
+        "`--enable-lora` takes memory of the card that the budget does not count; take it out",
+    ),
+    (
+        {"extra_arguments": ("--tensor-parallel-size", "2")},
+        "`--tensor-parallel-size` wants further cards, and the role is given one; take it out",
     ),
     (
         {"shared_memory_mib": 16_384},
@@ -330,6 +340,17 @@ def test_a_draft_takes_weights_and_cache_too() -> None:
     assert claim.sequence_bytes == 16_384 * (128 + 4) * 1024
 
 
+def test_a_window_is_reckoned_in_blocks_and_with_the_running_batch() -> None:
+    layers = SlidingAttention(layers=32, kv_heads=8, head_dimension=128, window_tokens=1024)
+    architecture = LLAMA.architecture.model_copy(update={"caches": (layers,)})
+    windowed = LLAMA.model_copy(update={"architecture": architecture})
+    held = Models(catalogue=(windowed,))
+    host = Machine("one", "192.0.2.1", (), {"models": held}, {"hardware": HARDWARE})
+    (claim,) = Vllm(**GOOD).gpu_memory(host)
+    # 1024 + 4095 tokens rounded up to blocks of 16, and one block more, at 128 KiB a token.
+    assert claim.sequence_bytes == (5120 + 16) * 128 * 1024
+
+
 def test_it_starts_only_where_its_share_is_free() -> None:
     (claim,) = Vllm(**GOOD).gpu_memory(machine())
     assert claim.free_at_start
@@ -339,8 +360,10 @@ def test_without_its_model_it_claims_nothing() -> None:
     assert Vllm(**{**GOOD, "model": "other"}).gpu_memory(machine()) == ()
 
 
-def test_main_memory_is_the_limit_of_the_container() -> None:
-    assert Vllm(**GOOD).memory(machine()) == (MemoryClaim(16_384),)
+def test_main_memory_holds_the_server_and_the_check_of_its_next_arguments() -> None:
+    assert Vllm(**GOOD).memory(machine()) == (MemoryClaim(16_384 + 4096),)
+    small = Vllm(**GOOD, memory_limit_mib=1024, shared_memory_mib=64)
+    assert small.memory(machine()) == (MemoryClaim(2 * 1024),)
 
 
 def test_the_port_is_for_the_gateway_and_prometheus_and_published_by_a_container() -> None:
