@@ -18,6 +18,7 @@ from pyinfra.operations import files
 
 import secret_store
 from budget.architecture import Architecture
+from deploys import hub_names
 from deploys.declarations import DiskClaim, GivenSecret
 from deploys.rendering import render
 from deploys.settings import Settings
@@ -119,6 +120,13 @@ class Model(BaseModel):
             raise ValueError(
                 f"{self.name} has no `*.{self.format}` file, which its format says; add its weights"
             )
+        if self.format == "gguf" and self.quantization:
+            raise ValueError(
+                f"{self.name} is GGUF, which is never quantised by `{self.quantization}`; take "
+                "quantization out, or name the safetensors files of another repository"
+            )
+        if complaint := hub_names.complaint(self.repository, paths, self.gated):
+            raise ValueError(complaint)
         return self
 
     @property

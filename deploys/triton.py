@@ -43,6 +43,7 @@ CUDA_POOL_MIB = 64
 """Triton's own buffer on each card (--cuda-memory-pool-byte-size)."""
 
 _TAG = re.compile(r":(\d\d)\.(\d\d)-py3(@|$)")
+_SET_BY_ROLE = {"HOME": "take it out", "NVIDIA_VISIBLE_DEVICES": "use gpu and card"}
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
 # Triton has no switch for these APIs. Behind a header whose value no client is given they are off;
@@ -113,13 +114,15 @@ class Triton(Settings):
 
     @field_validator("environment")
     @classmethod
-    def _holds_no_secret(cls, environment: dict[str, str]) -> dict[str, str]:
+    def _are_harmless(cls, environment: dict[str, str]) -> dict[str, str]:
         if "TRITON_API_KEY" in environment:
             raise ValueError(
                 "`TRITON_API_KEY` is read by nothing in Triton; the gateway checks the secret "
                 f"`{API_KEY}`: take it out"
             )
         for name in environment:
+            if name in _SET_BY_ROLE:
+                raise ValueError(f"`{name}` is set by the role; {_SET_BY_ROLE[name]}")
             if _SECRET_NAME.search(name):
                 raise ValueError(
                     f"`{name}` would show its value to whoever inspects the container; take it out"

@@ -49,6 +49,7 @@ REFUSED_VARIABLES: Mapping[str, str] = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "lets requests load other weights",
     "VLLM_ALLOW_INSECURE_SERIALIZATION": "lets requests run code",
     "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "lets a context grow past what the model was made for",
+    "VLLM_NO_USAGE_STATS": "is set by the role, which has nobody told of the usage",
     "VLLM_USAGE_STATS_SERVER": "names somebody to be told of the usage, which nobody is",
     "VLLM_PORT": "moves the server away from where its users ask",
 }

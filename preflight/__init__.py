@@ -40,6 +40,7 @@ RULES: tuple[Callable[[Topology], list[Problem]], ...] = (
     addresses.missing,
     addresses.malformed,
     addresses.shared,
+    addresses.domain_of_multicast_dns,
     ports.clashing,
     ports.open_to_unknown_group,
     scrapes.counted_twice,

@@ -51,3 +51,17 @@ def shared(topology: Topology) -> list[Problem]:
         for one, other in combinations(topology.machines, 2)
         if one.address and one.address == other.address
     ]
+
+
+def domain_of_multicast_dns(topology: Topology) -> list[Problem]:
+    """Hosts would ask each other for such names, and no public CA vouches for one."""
+    domains = {str(machine.data.get("domain", "")) for machine in topology.machines}
+    return [
+        Problem(
+            f"domain `{domain}`",
+            "is below .local, which belongs to multicast DNS (RFC 6762)",
+            "set one below home.arpa (RFC 8375) in group_data/all.py",
+        )
+        for domain in sorted(domains)
+        if f".{domain}".endswith(".local")
+    ]

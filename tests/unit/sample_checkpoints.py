@@ -47,6 +47,7 @@ GGUF = LLAMA.model_copy(
         "name": "llama-3b",
         "files": (ModelFile(path="llama.gguf", bytes=2_000_000_000, sha256="e" * 64),),
         "format": "gguf",
+        "quantization": "",
     }
 )
 MODELS = Models(catalogue=(LLAMA, PLAIN, DRAFT, TINY, GGUF))

@@ -67,6 +67,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "`triton/api-key`: take it out",
     ),
     (
+        {"environment": {"HOME": "/models"}},
+        "`HOME` is set by the role; take it out",
+    ),
+    (
         {"environment": {"HF_TOKEN": "x"}},
         "`HF_TOKEN` would show its value to whoever inspects the container; take it out",
     ),
