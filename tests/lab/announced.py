@@ -33,12 +33,16 @@ STARTED_BY_OTHERS: Mapping[str, str] = {
     r"containerd\.service|docker\.socket": "docker.service requires them",
     r"unattended-upgrades\.service": "enabled by its announced package",
     r"user(-runtime-dir)?@\d+\.service": "somebody is logged in",
-    r"(systemd-(update-done|journal-catalog-update|sysusers)|ldconfig)\.service": (
-        "at work only at the first boot after a change of /usr; the announced reboot is another"
-    ),
-    r"ai-idp-recover\.service": "works at each boot; a reboot is announced",
 }
 """Units (regular expressions) whose state no plan names, and whose doing it is."""
+
+TURNED_BY_A_BOOT: Mapping[str, str] = {
+    r"(systemd-(update-done|journal-catalog-update|sysusers)|ldconfig)\.service": (
+        "at work only at the first boot after a change of /usr"
+    ),
+    r"ai-idp-recover\.service": "works at each boot",
+}
+"""Units that start or stop where the plan announces a reboot, and why."""
 
 Row = Mapping[str, Any]
 OFF = ("inactive", "")
@@ -149,7 +153,14 @@ def _units(rows: Sequence[Row], before: Observation, after: Observation) -> list
         f"{unit} was turned ({action}) unannounced"
         for unit, action in seen - told
         if unit not in settings and not _is_known(unit, STARTED_BY_OTHERS)
+        if not (
+            _reboots(rows) and action in ("start", "stop") and _is_known(unit, TURNED_BY_A_BOOT)
+        )
     ]
+
+
+def _reboots(rows: Sequence[Row]) -> bool:
+    return any((row["kind"], row["action"]) == ("host", "reboot") for row in rows)
 
 
 def _turned(before: tuple[str, str], after: tuple[str, str]) -> list[str]:
