@@ -12,6 +12,7 @@ import argparse
 import csv
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -158,6 +159,8 @@ def main() -> int:
         )
     Metrics.hostname = "" if arguments.no_hostname else socket.gethostname()
     address, _, port = arguments.address.rpartition(":")
+    # Process 1 of a container gets no signal that it has not asked for (pid_namespaces(7)).
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     log("INFO", "HTTP server started - ready to serve metrics")
     ThreadingHTTPServer((address, int(port)), Metrics).serve_forever()
     return 0
