@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from deploys.vllm import USER as VLLM_USER
 from lab.checkout import container_name
 from lab.engine import docker
 from tests.lab.poison import Poison
@@ -22,11 +23,15 @@ while read -r line && [ "$line" != 'end of the patterns' ]; do
 done >$patterns
 """
 
-# Until standard input ends; every process of the machine, those in its containers too.
+# Until standard input ends; every process of the machine, those in its containers too. vLLM reads
+# its key from its environment only (docs/decisions.md, 50); its user has no other process.
 _WATCH = f"""{_RECEIVE}
 watch() {{
     while :; do
-        grep -alFf $patterns /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null
+        grep -alFf $patterns /proc/[0-9]*/cmdline 2>/dev/null
+        for found in $(grep -alFf $patterns /proc/[0-9]*/environ 2>/dev/null); do
+            [ "$(stat -c %u "$found" 2>/dev/null)" = {VLLM_USER} ] || echo "$found"
+        done
         sleep 0.1
     done
 }}
