@@ -42,8 +42,6 @@ def shown() -> bool:
 
 def announce(host: Host, changes: Sequence[Change]) -> None:
     """Record what the current operation would change on `host`; quiet while a run executes."""
-    if not changes:
-        return
     if not state.is_executing and JOURNAL in os.environ:
         _append(host, changes)
     elif state.config.DIFF:

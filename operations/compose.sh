@@ -16,11 +16,13 @@ prepare() {
     done
 }
 
-pull() {
+pull() { # what comes of a roll-out that fails is known from here too, and goes with the next good one
     docker pull --quiet "$1" || {
         echo "$1 cannot be had; see that this host reaches its registry, and that the image exists"
         exit 1
     }
+    mkdir -p "$record"
+    echo "$1" >>"$record/pulled"
 }
 
 # A tag may be given to other bytes; the digest that came first stands for it from then on.
@@ -73,14 +75,14 @@ settle() { # once the stack does what its users want; a failed roll-out removes 
 
 remove_superseded() { # the image before the current one stays, as the way back
     compose "$directory" config --images >"$record/images.now" || return
-    touch "$record/images"
-    cat "$record/images.now" "$record/images" | awk '!seen[$0]++' >"$record/images.new"
+    touch "$record/images" "$record/pulled"
     keep=$((2 * $(wc -l <"$record/images.now")))
-    tail -n "+$((keep + 1))" "$record/images.new" | while read -r image; do
+    cat "$record/images.now" "$record/images" | awk '!seen[$0]++' | head -n "$keep" >"$record/images.new"
+    sort -u "$record/images" "$record/pulled" | grep -vxF -f "$record/images.new" | while read -r image; do
         docker image rm "$image" >/dev/null || echo "kept $image"
     done
-    head -n "$keep" "$record/images.new" >"$record/images"
-    rm "$record/images.now" "$record/images.new"
+    mv "$record/images.new" "$record/images"
+    rm "$record/images.now" "$record/pulled"
 }
 
 deactivate() { # volumes stay

@@ -108,8 +108,8 @@ def present(
             f"{what} ({size / 1e9:.2f} GB) is no model of the catalogue; `make retire` removes it",
         )
     needed = {model.name: _changes(model, shelf, found) for model in declared}
-    changes.announce(host, [change for rows in needed.values() for change in rows])
     if any(needed.values()):
+        changes.announce(host, [change for rows in needed.values() for change in rows])
         yield Fetch([model for model in declared if needed[model.name]], shelf, token)
 
 
@@ -129,13 +129,20 @@ def undeclared_removed(models: Sequence[Download], shelf: Shelf) -> Generator[St
     if found is None:
         yield StringCommand(UNREADABLE)
         return
-    for what, size in undeclared(models, shelf, found).items():
-        mapped = found.mapping(what)
-        if mapped:
-            text = f"{what} stays: {' and '.join(mapped)} maps it; give that another model first"
-            yield StringCommand(f"echo {shlex.quote(text)} >&2; exit 1")
-            return
-        changes.announce(host, [Change("model", "remove", what, {"bytes": str(size)})])
+    surplus = undeclared(models, shelf, found)
+    mapped = [
+        f"{what} stays: {' and '.join(readers)} maps it"
+        for what in surplus
+        if (readers := found.mapping(what))
+    ]
+    if mapped:
+        text = f"{'; '.join(mapped)}; give that another model first"
+        yield StringCommand(f"echo {shlex.quote(text)} >&2; exit 1")
+        return
+    if surplus:
+        rows = [Change("model", "remove", what, {"bytes": str(n)}) for what, n in surplus.items()]
+        changes.announce(host, rows)
+    for what in surplus:
         yield StringCommand(_removal(what, models, shelf))
 
 

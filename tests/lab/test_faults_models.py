@@ -244,9 +244,10 @@ def test_a_new_revision_takes_over_and_the_old_one_is_listed_and_retired(
 
 
 def test_what_a_container_still_maps_is_not_retired(overlay: Overlay) -> None:
-    rest = [model for model in catalogue() if model["name"] != SERVED.name]
+    other = {**SERVED.model_dump(mode="json"), "name": "another-model"}
+    rest = [model for model in catalogue(other) if model["name"] != SERVED.name]
     overlay.update("models", catalogue=rest)
-    overlay.update("llama_cpp", model="nomic-embed-text-v1.5")
+    overlay.update("llama_cpp", model=other["name"])
     run = pyinfra(
         "-y", "--group-data", str(overlay.directory), INVENTORY, "retire.py", "--limit", SERVER
     )

@@ -64,7 +64,7 @@ def has_ended() -> bool:
 def test_a_broken_template_is_refused_without_one_failed_request(
     checkout: AlteredCheckout,
 ) -> None:
-    checkout.replace(ROUTE, "location /llama/v1/ {", "no_such_directive on;\nlocation /llama/v1/ {")
+    checkout.append(ROUTE, "no_such_directive on;")
     checkout.append("templates/prometheus/prometheus.yml.j2", "# a good change of a later role")
     before, revision = files(), gateway.revision()
     with RequestLoop(gateway.list_models) as client:

@@ -91,6 +91,7 @@ def test_a_registry_that_cannot_be_reached_leaves_the_old_stack_serving(overlay:
     before, started = running(), shell(SERVER, STARTED)
     image = variant("unhealthy")
     overlay.update("llama_cpp", image=image)
+    shell(SERVER, f"docker image rm {image}", check=False)
     shell(OUTSIDE, "systemctl stop nginx")
     try:
         run = overlay.apply(SERVER)
@@ -113,8 +114,13 @@ def test_images_outlive_a_failed_rollout_and_go_with_the_second_good_one(
     assert overlay.apply(SERVER).returncode != 0
     kept = shell(SERVER, "cat /var/lib/ai-idp/stacks/llama_cpp/images").split()
     assert kept == [second, first]
-    for image in kept:
+    for image in [*kept, variant("unhealthy")]:
         shell(SERVER, f"docker image inspect {image}")
+    overlay.update("llama_cpp", image=first, start_seconds=HEALTHY_SECONDS)
+    assert overlay.apply(SERVER).returncode == 0
+    gone = shell(SERVER, f"docker image inspect {variant('unhealthy')} 2>&1", check=False)
+    assert "No such image" in gone
+    shell(SERVER, f"docker image inspect {second}")
 
 
 def test_a_tag_that_was_given_to_other_bytes_is_refused_before_anything_stops(

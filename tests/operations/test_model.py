@@ -204,5 +204,18 @@ def test_what_a_container_maps_stays(shelf: Shelf) -> None:
     ]
 
 
+def test_a_catalogue_that_is_there_announces_nothing(locked: Shelf, announced: list[Any]) -> None:
+    assert len(present(locked, [*GOOD, "end"]).commands) == 1
+    assert announced == []
+
+
+def test_nothing_is_removed_while_a_later_one_is_mapped(shelf: Shelf, announced: list[Any]) -> None:
+    last = "mount\t/srv/models/small/ccc\tllama_cpp/server\t/llama_cpp-server-1\ttrue"
+    outcome = remove(shelf, [*UNDECLARED, last, "end"])
+    assert not outcome.succeeded
+    assert announced == []
+    assert not any("rm -rf" in command for command in outcome.commands[1:])
+
+
 def test_nothing_beside_the_catalogue_is_nothing_to_remove(shelf: Shelf) -> None:
     assert len(remove(shelf, [f"found\t{FOLDER}/config.json\t2", "end"]).commands) == 1

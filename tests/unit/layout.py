@@ -113,6 +113,25 @@ def nothing_reads_host_at_import(root: Path) -> list[str]:
     ]
 
 
+def operations_announce_before_they_act(root: Path) -> list[str]:
+    """A plan ends at an operation's first command: what is announced in a later turn is lost."""
+    loops = (ast.For, ast.While)
+    return [
+        f"{path.relative_to(root)}:{loop.lineno} announces and yields in one loop"
+        for path in _python(root / "operations")
+        for loop in ast.walk(_parsed(path))
+        if isinstance(loop, loops)
+        if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(loop))
+        if not {"announce", "land"}.isdisjoint(_called(loop))
+    ]
+
+
+def _called(node: ast.AST) -> set[str]:
+    """The last words of everything that is called below `node`."""
+    called = (call.func for call in ast.walk(node) if isinstance(call, ast.Call))
+    return {getattr(name, "attr", getattr(name, "id", "")) for name in called}
+
+
 def _lines_reading_host(node: ast.AST) -> Iterator[int]:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         if node.value.id == "host":
@@ -207,6 +226,7 @@ RULES: tuple[Rule, ...] = (
     nothing_reads_host_at_import,
     no_module_has_a_taken_or_vague_name,
     templates_say_where_they_come_from,
+    operations_announce_before_they_act,
     imports_follow_the_arrow,
     production_imports_no_test,
     production_does_not_know_the_lab,

@@ -141,6 +141,15 @@ BREAKS: list[tuple[layout.Rule, str, str | None, str]] = [
         "templates/web/web.conf.j2; changes here are lost.",
     ),
     (
+        layout.operations_announce_before_they_act,
+        "operations/pages.py",
+        (
+            "def show():\n    for page in pages:\n"
+            "        changes.announce(host, [page])\n        yield page\n"
+        ),
+        "operations/pages.py:2 announces and yields in one loop",
+    ),
+    (
         layout.imports_follow_the_arrow,
         "facts/pages.py",
         "from operations.pages import show\n",
