@@ -39,12 +39,19 @@ class Scrape:
 class Route:
     """A port that the gateway passes requests on to.
 
-    Which paths it passes on is in `templates/nginx/routes/<role>.conf.j2`. `bearer_secret` names
-    the secret that the gateway itself asks for, of a server that asks for none.
+    Which paths it passes on is in `templates/nginx/routes/<role>.conf.j2`. `title` is what people
+    call the service, `health` the path at which the server itself answers 200 while it is well.
+    `page` is the path below the gateway that people open; empty for one that only programs use.
+    `bearer_secret` names the secret that the gateway itself asks for, of a server that asks for
+    none; `password_secret` does so for people, who give it with the user name `admin`.
     """
 
     port: int
+    title: str
+    health: str = "/health"
+    page: str = ""
     bearer_secret: str | None = None
+    password_secret: str | None = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Embeddings(LlamaServer):
     """Which embedding model is served by which build, and what it may take of the host."""
 
     role: ClassVar[str] = "embeddings"
+    title: ClassVar[str] = "Embeddings"
     purpose: ClassVar[str] = "embedding API"
     refused_arguments: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("-c", "--ctx-size"), "follows from context_tokens"),

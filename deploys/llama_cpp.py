@@ -32,6 +32,7 @@ class LlamaCpp(LlamaServer):
     """Which chat model is served by which build, and what it may take of the host."""
 
     role: ClassVar[str] = "llama_cpp"
+    title: ClassVar[str] = "llama.cpp"
     purpose: ClassVar[str] = "model API"
     refused_arguments: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("-c", "--ctx-size"), "follows from context_per_slot_tokens"),

@@ -40,6 +40,7 @@ class LlamaServer(Settings):
     """Which model is served by which build, and what it may take of the host."""
 
     requires: ClassVar[tuple[str, ...]] = ("docker", "models")
+    title: ClassVar[str]
     purpose: ClassVar[str]
     refused_arguments: ClassVar[Mapping[str, str]]
 
@@ -104,7 +105,7 @@ class LlamaServer(Settings):
         return (Scrape(self.role, self.port, bearer_secret=self.api_key),)
 
     def route(self) -> Route:
-        return Route(self.port)
+        return Route(self.port, self.title)
 
     def secrets(self) -> tuple[str, ...]:
         return (self.api_key,)

@@ -20,8 +20,8 @@ from pyinfra.api.exceptions import DeployError
 import certificates
 import secret_store
 from certificates import Leaf
-from deploys.base import Base
 from deploys.declarations import EVERYONE, Port, Route
+from deploys.gateway import host_names
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
@@ -105,14 +105,6 @@ def remove() -> None:
     """Take the gateway off the host; its logs stay."""
     retirement.service_removed(name="Remove the configuration", service="nginx", units=["nginx"])
     packages.removed(name="Remove the package", packages=["nginx"])
-
-
-def host_names(machine: Machine) -> list[str]:
-    """What clients call the gateway: first the names that stand for this role, then the host's."""
-    base = machine.settings.get(Base.role)
-    service_names = base.service_names.items() if isinstance(base, Base) else ()
-    names = [f"{name}.{machine.data['domain']}" for name, role in service_names if role == "nginx"]
-    return [*names, machine.fqdn]
 
 
 def upstreams(topology: Topology) -> tuple[Upstream, ...]:

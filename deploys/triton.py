@@ -158,7 +158,7 @@ class Triton(Settings):
         return (Scrape("triton", self.metrics_port),)
 
     def route(self) -> Route:
-        return Route(self.port, bearer_secret=API_KEY)
+        return Route(self.port, "Triton", health="/v2/health/ready", bearer_secret=API_KEY)
 
     def secrets(self) -> tuple[str, ...]:
         return (API_KEY,)

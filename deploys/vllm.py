@@ -180,7 +180,7 @@ class Vllm(Settings):
         return (Scrape("vllm", self.port),)
 
     def route(self) -> Route:
-        return Route(self.port)
+        return Route(self.port, "vLLM")
 
     def secrets(self) -> tuple[str, ...]:
         return (API_KEY,)

@@ -228,7 +228,7 @@ def test_it_declares_what_the_others_need_to_know(role: type[LlamaServer], model
     key = f"{role.role}/api-key"
     assert (scrape.job, scrape.port, scrape.bearer_secret) == (role.role, settings.port, key)
     assert settings.secrets() == (key,)
-    assert settings.route() == Route(settings.port)
+    assert settings.route() == Route(settings.port, role.title)
     assert settings.memory(machine()) == (MemoryClaim(settings.memory_limit_mib),)
 
 

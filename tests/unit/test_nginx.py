@@ -19,7 +19,6 @@ from deploys.nginx import (
     Nginx,
     Upstream,
     configuration,
-    host_names,
     key_files,
     parsed_version,
     tls_files,
@@ -48,14 +47,14 @@ class Guarded(Settings):
     port: int = Field(default=8010, description="API")
 
     def route(self) -> Route:
-        return Route(self.port, bearer_secret="guarded/api-key")
+        return Route(self.port, "Guarded", bearer_secret="guarded/api-key")
 
 
 class Open(Guarded):
     role: ClassVar[str] = "open"
 
     def route(self) -> Route:
-        return Route(self.port)
+        return Route(self.port, "Open")
 
 
 def machine(**settings: Any) -> Machine:
@@ -83,19 +82,6 @@ def test_limits_are_at_least_one(field: str) -> None:
     with pytest.raises(ValueError, match=rf"{field}\n  Input should be greater than or equal to 1"):
         Nginx(**{field: 0})
     assert getattr(Nginx(**{field: 1}), field) == 1
-
-
-def test_the_gateway_is_called_by_the_names_of_its_role_and_by_its_own() -> None:
-    base = Base(service_names={"gateway": "nginx", "chat": "nginx", "metrics": "prometheus"})
-    assert host_names(machine(base=base)) == [
-        "gateway.example.home.arpa",
-        "chat.example.home.arpa",
-        "door.example.home.arpa",
-    ]
-
-
-def test_without_base_the_gateway_has_its_own_name_only() -> None:
-    assert host_names(machine()) == ["door.example.home.arpa"]
 
 
 def test_http2_is_a_directive_where_the_version_knows_it() -> None:

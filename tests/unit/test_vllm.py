@@ -374,7 +374,7 @@ def test_the_port_is_for_the_gateway_and_prometheus_and_published_by_a_container
 
 
 def test_the_gateway_reaches_it_and_leaves_the_key_to_it() -> None:
-    assert Vllm(**GOOD).route() == Route(8000)
+    assert Vllm(**GOOD).route() == Route(8000, "vLLM")
 
 
 def test_metrics_need_no_key() -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
-from deploys.nginx import HTTPS, host_names
+from deploys.gateway import host_names
+from deploys.nginx import HTTPS
 from deploys.topology import Machine
 
 ANSWER_SECONDS = 60

@@ -13,7 +13,8 @@ import pytest
 from testinfra.host import Host
 
 from deploys.embeddings import Embeddings
-from deploys.nginx import HTTP, host_names
+from deploys.gateway import host_names
+from deploys.nginx import HTTP
 from deploys.topology import Machine, Topology
 from tests.verify import gateway as client
 from tests.verify.gateway import ANSWER_SECONDS, Answer, Gateway
