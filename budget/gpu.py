@@ -98,12 +98,6 @@ def claimed(machine: Machine) -> tuple[Share, ...]:
     )
 
 
-def share_mib(machine: Machine, card: int, fraction: float) -> int:
-    """That fraction of what CUDA sees of a card; 0 where the inventory knows no such card."""
-    gpus = machine.hardware.gpus if machine.hardware else ()
-    return int(gpus[card].visible_mib * fraction) if 0 <= card < len(gpus) else 0
-
-
 def _fixed(claim: GpuClaim) -> tuple[tuple[str, int], ...]:
     return (
         ("weights", claim.weights_mib),

@@ -58,6 +58,11 @@ class Machine:
         # A dict where the data came as JSON.
         return None if found is None else Hardware.model_validate(found)
 
+    def share_mib(self, card: int, fraction: float) -> int:
+        """That fraction of what CUDA sees of a card; 0 where the inventory knows no such card."""
+        gpus = self.hardware.gpus if self.hardware else ()
+        return int(gpus[card].visible_mib * fraction) if 0 <= card < len(gpus) else 0
+
     def exposures(self) -> tuple[Exposure, ...]:
         """Every port that the roles of this machine listen on."""
         return tuple(

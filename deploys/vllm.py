@@ -8,25 +8,24 @@ Keeps compiled kernels in `CACHE`; the model is the `models` role's, the API key
 from __future__ import annotations
 
 import json
-import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 from pyinfra.operations import files
 
 import secret_store
-from budget.gpu import share_mib
-from deploys import vllm_arguments, vllm_memory, vllm_models
+from deploys import vllm_arguments, vllm_image, vllm_memory, vllm_models, vllm_variables
 from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
-from deploys.images import Image
 from deploys.models import Model, Models, held_by
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
+from deploys.vllm_image import VllmImage
+from deploys.vllm_speculation import Speculation
 from operations import compose
 from operations.entries import Directory, File
 from operations.transaction import Steps
@@ -39,32 +38,8 @@ USER, GROUP = "2000", "0"
 INNER_PORT = 8000
 CACHE = "/var/cache/ai-idp/vllm"
 HOME = "/home/vllm"
-OLDEST = (0, 31, 0)
 CHECK_MIB = 4096
 """Enough to import vLLM and read arguments, without a model."""
-
-REFUSED_VARIABLES: Mapping[str, str] = {
-    "VLLM_API_KEY": "would put the key into the definition of the container; it comes as a file",
-    "VLLM_SERVER_DEV_MODE": "opens paths that stop and reprogram the server, without a key",
-    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "lets requests load other weights",
-    "VLLM_ALLOW_INSECURE_SERIALIZATION": "lets requests run code",
-    "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "lets a context grow past what the model was made for",
-    "VLLM_NO_USAGE_STATS": "is set by the role, which has nobody told of the usage",
-    "VLLM_USAGE_STATS_SERVER": "names somebody to be told of the usage, which nobody is",
-    "VLLM_PORT": "moves the server away from where its users ask",
-}
-
-
-class Speculation(BaseModel):
-    """A small model that guesses ahead on the same card; the served one checks the guesses."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str = Field(description="name in the catalogue of `models`")
-    method: Literal["eagle3", "draft_model"] = Field(
-        default="eagle3", description="`eagle3` for a head made for the model, else `draft_model`"
-    )
-    tokens: int = Field(default=3, ge=1, le=16, description="tokens guessed at a time")
 
 
 class Vllm(Settings):
@@ -73,7 +48,7 @@ class Vllm(Settings):
     role: ClassVar[str] = "vllm"
     requires: ClassVar[tuple[str, ...]] = ("nvidia", "docker", "models")
 
-    image: Image = Field(description="`name:tag`, with `@sha256:digest` where it is known")
+    image: VllmImage = Field(description="`name:tag`, with `@sha256:digest` where it is known")
     model: str = Field(description="name in the catalogue of `models`; clients ask for it so")
     port: int = Field(default=8000, ge=1, le=65535, description="port on the host's address")
     card: int = Field(default=0, ge=0, description="the graphics card, in nvidia-smi's order")
@@ -113,23 +88,6 @@ class Vllm(Settings):
         default=(), description="further arguments of `vllm serve`, such as `--seed`, `1`"
     )
 
-    @field_validator("image")
-    @classmethod
-    def _knows_the_card(cls, image: str) -> str:
-        numbers = _numbers(image)
-        if not numbers:
-            raise ValueError(
-                f"`{image}` does not say which vLLM it has; take "
-                "`docker.io/vllm/vllm-openai:v<number>`"
-            )
-        if tuple(map(int, numbers)) < OLDEST:
-            raise ValueError(
-                f"`{image}` is too old: up to v0.7 vLLM has no kernels for sm_120, the RTX 50 "
-                "cards, v0.9.2 ran there and v0.10.0 did not; take v0.31.0 or newer, made with "
-                "CUDA 13"
-            )
-        return image
-
     @field_validator("extra_arguments", mode="before")
     @classmethod
     def _are_words(cls, arguments: Any) -> Any:
@@ -143,11 +101,8 @@ class Vllm(Settings):
     @field_validator("environment")
     @classmethod
     def _are_harmless(cls, environment: dict[str, str]) -> dict[str, str]:
-        for name in environment:
-            if name in REFUSED_VARIABLES:
-                raise ValueError(f"`{name}` {REFUSED_VARIABLES[name]}; take it out")
-            if not re.fullmatch(r"VLLM_[A-Z0-9_]+", name):
-                raise ValueError(f"`{name}` is no variable of vLLM (VLLM_...); take it out")
+        if complaint := vllm_variables.complaint(environment):
+            raise ValueError(complaint)
         return environment
 
     @model_validator(mode="after")
@@ -170,7 +125,7 @@ class Vllm(Settings):
     @property
     def version(self) -> str:
         """The vLLM in the image, by its tag: `0.33.0`."""
-        return ".".join(_numbers(self.image))
+        return vllm_image.version(self.image)
 
     def ports(self) -> tuple[Port, ...]:
         reachable_from = ("nginx", "prometheus")
@@ -202,7 +157,7 @@ class Vllm(Settings):
         return (
             vllm_memory.claim(
                 self.card,
-                share_mib(machine, self.card, self.gpu_memory_utilization),
+                machine.share_mib(self.card, self.gpu_memory_utilization),
                 models,
                 batched_tokens=self.batched_tokens,
                 sequences=self.max_sequences,
@@ -241,44 +196,28 @@ class Vllm(Settings):
             *("--max-num-batched-tokens", str(self.batched_tokens)),
             *("--kv-cache-dtype", self.kv_cache_dtype),
             *(["--enforce-eager"] if self.enforce_eager else []),
-            *self._speculative(),
+            *(self.speculation.arguments() if self.speculation else ()),
             *("--disable-access-log-for-endpoints", "/health,/metrics"),
             "--disable-fastapi-docs",
             *self.extra_arguments,
         )
 
-    def _speculative(self) -> tuple[str, ...]:
-        if self.speculation is None:
-            return ()
-        stated = {
-            "model": f"/models/{self.speculation.model}",
-            "method": self.speculation.method,
-            "num_speculative_tokens": self.speculation.tokens,
-        }
-        return ("--speculative-config", json.dumps(stated))
-
-
-def _numbers(image: str) -> tuple[str, ...]:
-    """The version in an image's tag, in parts; empty where it is not vLLM's own image."""
-    found = re.search(r"/vllm-openai:v(\d+)\.(\d+)\.(\d+)", image)
-    return found.groups() if found else ()
-
 
 @deploy("vLLM")
 def install() -> None:
     settings, models = Vllm.of(host), Models.of(host)
-    folders = {name: models.folder(models.named(name)) for name in settings.names}
+    loaded = [models.named(name) for name in settings.names]
+    folders = {model.name: models.folder(model) for model in loaded}
     address = str(host.data.ssh_hostname)
     key = secret_store.for_data(host.data).get(API_KEY).get_secret_value()
-    served = models.named(settings.model)
     compose.stack(
         name="Run the server",
         project=PROJECT,
         images={SERVICE: settings.image},
-        entries=entries(settings, served, folders, address, key),
+        entries=entries(settings, loaded, folders, address, key),
         steps=Steps(
-            validate=_step("validate", settings, served, address),
-            probe=_step("probe", settings, served, address),
+            validate=_step("validate", settings, loaded[0], address),
+            probe=_step("probe", settings, loaded[0], address),
         ),
         wait_seconds=settings.start_seconds,
     )
@@ -292,22 +231,22 @@ def remove() -> None:
 
 
 def entries(
-    settings: Vllm, served: Model, folders: Mapping[str, str], address: str, key: str
+    settings: Vllm, models: Sequence[Model], folders: Mapping[str, str], address: str, key: str
 ) -> list[Directory | File]:
-    """The files of the stack; `folders` has where the models lie, the draft's too, by name."""
+    """The files of the stack for `models`, the served one first; `folders` has them by name."""
     directory = compose.directory(PROJECT)
     values = {
         "project": PROJECT,
         "settings": settings,
         "pids_limit": 4096,
-        "model": served,
+        "fingerprints": " ".join(model.fingerprint for model in models),
         "folders": folders,
         "address": address,
         "user": USER,
         "group": GROUP,
         "home": HOME,
         "cache": CACHE,
-        "command": compose.command(settings.arguments(served)),
+        "command": compose.command(settings.arguments(models[0])),
         "variables": {name: _variable(text) for name, text in settings.environment.items()},
         "inner_port": INNER_PORT,
     }
@@ -332,6 +271,9 @@ def _step(name: str, settings: Vllm, model: Model, address: str) -> str:
         directory=compose.directory(PROJECT),
         settings=settings,
         user=f"{USER}:{GROUP}",
+        environment="".join(
+            f" --env {shlex.quote(f'{name}={text}')}" for name, text in settings.environment.items()
+        ),
         arguments=shlex.join(settings.arguments(model)),
         model=model.name,
         url=f"http://{address}:{settings.port}",

@@ -60,3 +60,11 @@ def test_the_image_reads_its_own_arguments_before_the_old_server_stops(
     arguments = " ".join(data["vllm"].arguments(MODELS.named("llama-8b")))
     assert "--device nvidia.com/gpu=0 docker.io/vllm/vllm-openai:v0.33.0 " in command
     assert command.endswith(f"{arguments} $unknown >/dev/null")
+
+
+def test_the_check_of_the_arguments_has_the_variables_of_the_server(data: dict[str, Any]) -> None:
+    told = {"environment": {"VLLM_LOGGING_LEVEL": "DEBUG", "VLLM_TARGET_DEVICE": "a b"}}
+    settings = data["vllm"].model_copy(update=told)
+    step = vllm._step("validate", settings, MODELS.named("llama-8b"), "192.0.2.1")
+    before_image = step.partition(settings.image)[0]
+    assert before_image.endswith("--env VLLM_LOGGING_LEVEL=DEBUG --env 'VLLM_TARGET_DEVICE=a b' ")

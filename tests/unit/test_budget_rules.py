@@ -117,7 +117,7 @@ SPLIT_70B = Server(
     claims=tuple(
         claim(
             card=card,
-            share_mib=gpu.share_mib(machine(hardware=TWO_CARDS), card, 1.0),
+            share_mib=machine(hardware=TWO_CARDS).share_mib(card, 1.0),
             weights_mib=SEVENTY_B_MIB * layers // 80,
             sequence_bytes=LLAMA_70B.cache_bytes(16384) * layers // 80,
         )
@@ -389,12 +389,12 @@ def test_a_share_without_a_cache_holds_no_sequence() -> None:
 
 def test_a_share_is_a_fraction_of_what_cuda_sees_of_the_card() -> None:
     driven = hardware(CARD.model_copy(update={"display_mib": 800}))
-    assert gpu.share_mib(machine(hardware=driven), 0, 0.80) == 12682
+    assert machine(hardware=driven).share_mib(0, 0.80) == 12682
 
 
 @pytest.mark.parametrize(("held", "card"), [(None, 0), (DESKTOP, 1), (DESKTOP, -1)])
 def test_a_card_that_nobody_knows_has_no_share(held: Hardware | None, card: int) -> None:
-    assert gpu.share_mib(machine(hardware=held), card, 0.80) == 0
+    assert machine(hardware=held).share_mib(card, 0.80) == 0
 
 
 def test_without_hardware_there_is_nothing_to_hold_claims_against() -> None:

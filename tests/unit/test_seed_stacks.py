@@ -29,7 +29,7 @@ ADDRESS, KEY = "192.0.2.1", "secret-key"
 
 def of_vllm(settings: vllm.Vllm, held: Models) -> Sequence[Entry]:
     served = held.named(settings.model)
-    return vllm.entries(settings, served, {served.name: held.folder(served)}, ADDRESS, KEY)
+    return vllm.entries(settings, [served], {served.name: held.folder(served)}, ADDRESS, KEY)
 
 
 def of_llama_server(settings: LlamaServer, held: Models) -> Sequence[Entry]:

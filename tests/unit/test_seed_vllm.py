@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploys.vllm import Speculation
+from deploys.vllm_speculation import Speculation
 from group_data.vllm import vllm
 from tests.unit.seed_defects import Defect, argument, assert_corrected, assert_refused, variable
 

@@ -14,7 +14,9 @@ from deploys import vllm_arguments
 from deploys.declarations import MemoryClaim, Route
 from deploys.models import Models
 from deploys.topology import Machine, Topology
-from deploys.vllm import API_KEY, REFUSED_VARIABLES, Speculation, Vllm, entries
+from deploys.vllm import API_KEY, Vllm, entries
+from deploys.vllm_speculation import Speculation
+from deploys.vllm_variables import REFUSED as REFUSED_VARIABLES
 from group_data.vllm import vllm as production
 from operations.entries import Directory, File
 from tests.unit.sample_checkpoints import DRAFT, HARDWARE, LLAMA, machine
@@ -386,7 +388,8 @@ def test_metrics_need_no_key() -> None:
 def files(**change: Any) -> dict[str, File | Directory]:
     settings = Vllm(**{**GOOD, **change})
     folders = {name: f"/srv/models/{name}" for name in settings.names}
-    made = entries(settings, LLAMA, folders, "192.0.2.1", "secret-key")
+    models = [{LLAMA.name: LLAMA, DRAFT.name: DRAFT}[name] for name in settings.names]
+    made = entries(settings, models, folders, "192.0.2.1", "secret-key")
     return {entry.path.rpartition("/")[2]: entry for entry in made if entry.path}
 
 
@@ -464,6 +467,8 @@ def test_it_is_given_its_card_and_no_other() -> None:
 
 def test_another_model_of_the_same_name_is_another_definition() -> None:
     assert server()["labels"]["ai-idp.model"] == LLAMA.fingerprint
+    both = server(speculation={"model": DRAFT.name})["labels"]["ai-idp.model"]
+    assert both == f"{LLAMA.fingerprint} {DRAFT.fingerprint}"
 
 
 def test_it_has_time_to_compile_before_it_counts_as_unhealthy() -> None:

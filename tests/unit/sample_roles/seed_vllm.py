@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from budget.gpu import share_mib
 from deploys.declarations import DiskClaim, GpuClaim, MemoryClaim
 from deploys.settings import Settings
 from deploys.topology import Machine
@@ -24,7 +23,7 @@ class SeedVllm(Settings):
         return (
             GpuClaim(
                 card=self.card,
-                share_mib=share_mib(machine, self.card, self.utilization),
+                share_mib=machine.share_mib(self.card, self.utilization),
                 weights_mib=8660,
                 workspace_mib=1024,
                 context_mib=400,
