@@ -16,8 +16,8 @@ from pyinfra.api.deploy import deploy
 
 from budget import host_memory
 from deploys import llama_server
+from deploys.catalogue import Model
 from deploys.llama_server import LlamaServer, whole_slots
-from deploys.models import Model
 from operations import compose
 
 API_KEY = "embeddings/api-key"

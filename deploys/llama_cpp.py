@@ -17,8 +17,8 @@ from budget import host_memory, layout
 from budget.amounts import mib
 from budget.number_formats import number_bytes
 from deploys import llama_server
+from deploys.catalogue import Model
 from deploys.llama_server import LlamaServer, whole_slots
-from deploys.models import Model
 from operations import compose
 
 API_KEY = "llama_cpp/api-key"

@@ -19,9 +19,10 @@ from pyinfra import host
 import secret_store
 from budget.amounts import written
 from deploys import llama_arguments
+from deploys.catalogue import Model
 from deploys.declarations import Conflict, MemoryClaim, Port, Route, Scrape
 from deploys.images import Image
-from deploys.models import Model, Models, held_by
+from deploys.models import Models, held_by
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology

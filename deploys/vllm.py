@@ -19,8 +19,9 @@ from pyinfra.operations import files
 
 import secret_store
 from deploys import vllm_arguments, vllm_image, vllm_memory, vllm_models, vllm_variables
+from deploys.catalogue import Model
 from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
-from deploys.models import Model, Models, held_by
+from deploys.models import Models, held_by
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology

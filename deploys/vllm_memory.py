@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from budget.amounts import mib
 from budget.layout import vllm as vllm_layout
+from deploys.catalogue import Model
 from deploys.declarations import GpuClaim
-from deploys.models import Model
 
 CONTEXT_MIB = 400
 """CUDA's own context and libraries. Logs name 0.1 to 0.6 GiB, growing with the card's cores."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from deploys.catalogue import Model
 from deploys.declarations import Conflict
-from deploys.models import Model, held_by
+from deploys.models import held_by
 from deploys.topology import Machine
 
 

@@ -5,7 +5,8 @@ estimate until then.
 """
 
 from budget.architecture import Architecture, FullAttention
-from deploys.models import Model, ModelFile, Models
+from deploys.catalogue import Model, ModelFile
+from deploys.models import Models
 
 models = Models(
     catalogue=(

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deploys.models import Model
+from deploys.catalogue import Model
 from group_data.models import models as production
 from lab import checkpoints, embeddings, images, models
 from lab.checkout import LAB, ROOT

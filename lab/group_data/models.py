@@ -2,7 +2,7 @@
 
 import json as _json
 
-from deploys.models import Model as _Model
+from deploys.catalogue import Model as _Model
 from group_data.models import models as _models
 from lab.checkout import LOCK_FILE as _LOCK_FILE
 

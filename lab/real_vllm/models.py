@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploys.models import Model
+from deploys.catalogue import Model
 from group_data.models import models
 from group_data.vllm import vllm
 from lab import checkpoints

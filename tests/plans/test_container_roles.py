@@ -11,10 +11,11 @@ import pytest
 import secret_store
 from budget.architecture import Architecture
 from deploys import docker, embeddings, llama_cpp, models
+from deploys.catalogue import Model, ModelFile
 from deploys.docker import Docker
 from deploys.embeddings import Embeddings
 from deploys.llama_cpp import LlamaCpp
-from deploys.models import Model, ModelFile, Models
+from deploys.models import Models
 from tests.fake_host import Run, run
 
 MODEL = Model(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from budget.architecture import Architecture, FullAttention
+from deploys.catalogue import Model, ModelFile
 from deploys.hardware import Gpu, Hardware
-from deploys.models import Model, ModelFile, Models
+from deploys.models import Models
 from deploys.topology import Machine
 
 LLAMA = Model(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from budget.architecture import Architecture, FullAttention
-from deploys.models import Model, ModelFile, Models
+from deploys.catalogue import Model, ModelFile
+from deploys.models import Models
 
 DIGEST = f"sha256:{'d' * 64}"
 IMAGE = f"ghcr.io/ggml-org/llama.cpp:server-b11223@{DIGEST}"

@@ -8,12 +8,12 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from deploys.catalogue import Model
 from deploys.declarations import MemoryClaim, Route
 from deploys.embeddings import Embeddings
 from deploys.hardware import Hardware
 from deploys.llama_cpp import LlamaCpp
 from deploys.llama_server import LlamaServer, Stack
-from deploys.models import Model
 from deploys.topology import Machine, Topology
 from operations.entries import File
 from tests.unit.sample_models import CHAT, IMAGE, MODELS

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from budget.architecture import Architecture
+from deploys.catalogue import Model, ModelFile
 from deploys.declarations import DiskClaim, GivenSecret
-from deploys.models import Model, ModelFile, Models, client_environment
+from deploys.models import Models, client_environment
 from deploys.topology import Machine
 from group_data.models import models as production
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from budget.architecture import Architecture, FullAttention
+from deploys.catalogue import Model, ModelFile
 from deploys.hardware import Gpu
-from deploys.models import Model, ModelFile, Models
+from deploys.models import Models
 from deploys.topology import Machine
 from group_data.models import models as production_models
 from tests.unit.changed_inventory import HOST, Change, refusals, setting

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 import secret_store
-from deploys.models import Model, ModelFile, Models
+from deploys.catalogue import Model, ModelFile
+from deploys.models import Models
 from deploys.topology import Machine
 from group_data.models import models as production
 from preflight import secrets
