@@ -16,14 +16,14 @@ from pydantic import Field, field_validator, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 
-from deploys import triton_arguments
+from deploys import triton_arguments, triton_release
 from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
-from deploys.images import Image
 from deploys.model_repository import known_models, refuse_unfit, repository_entries, with_example
 from deploys.nvidia import Nvidia
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
+from deploys.triton_release import NEWEST_FOR_DRIVER, NEXT_DRIVER_BRANCH, TritonImage
 from operations import compose
 from operations.entries import Directory, Entry, File
 from operations.transaction import Steps
@@ -36,13 +36,9 @@ HTTP_PORT, METRICS_PORT = 8000, 8002
 PIDS_LIMIT = 512
 """Fifty-six were counted with one model; the libraries of a model take one for each core."""
 
-FIRST_SAFE = (25, 7)
-NEWEST_FOR_DRIVER, NEXT_DRIVER_BRANCH = (26, 2), 590
-"""The last release that a driver before that branch runs on a card."""
 CUDA_POOL_MIB = 64
 """Triton's own buffer on each card (--cuda-memory-pool-byte-size)."""
 
-_TAG = re.compile(r":(\d\d)\.(\d\d)-py3(@|$)")
 _SET_BY_ROLE = {"HOME": "take it out", "NVIDIA_VISIBLE_DEVICES": "use gpu and card"}
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
@@ -61,7 +57,7 @@ class Triton(Settings):
     role: ClassVar[str] = "triton"
     requires: ClassVar[tuple[str, ...]] = ("docker",)
 
-    image: Image = Field(description="a `YY.MM-py3` release: server, backends and Python")
+    image: TritonImage = Field(description="a `YY.MM-py3` release: server, backends and Python")
     models: tuple[str, ...] = Field(
         default=("digits",), description="folders of files/triton/models; clients ask for them so"
     )
@@ -88,17 +84,6 @@ class Triton(Settings):
     extra_arguments: tuple[str, ...] = Field(
         default=(), description="further arguments of tritonserver, such as `--log-verbose=1`"
     )
-
-    @field_validator("image")
-    @classmethod
-    def _is_a_known_release(cls, image: str) -> str:
-        release = _release(image)
-        if release < FIRST_SAFE:
-            raise ValueError(
-                f"`{image}` lets whoever reaches it run programs (CVE-2025-23310, CVE-2025-23319); "
-                f"use {_name(FIRST_SAFE)} or newer"
-            )
-        return image
 
     @field_validator("models")
     @classmethod
@@ -188,13 +173,14 @@ class Triton(Settings):
             what = "gpu is on, and the host has no role nvidia, which brings the driver"
             remedy = f"add {machine.name} to `nvidia` in the inventory, or turn gpu off"
             return (Conflict(what, remedy),)
-        if nvidia.branch >= NEXT_DRIVER_BRANCH or _release(self.image) <= NEWEST_FOR_DRIVER:
+        if not triton_release.needs_newer_driver(self.image, nvidia.branch):
             return ()
         what = (
             f"`{self.image}` needs driver {NEXT_DRIVER_BRANCH} for a card, and the host's is of "
             f"branch {nvidia.branch}"
         )
-        return (Conflict(what, f"use {_name(NEWEST_FOR_DRIVER)} or older, or turn gpu off"),)
+        newest = triton_release.name(NEWEST_FOR_DRIVER)
+        return (Conflict(what, f"use {newest} or older, or turn gpu off"),)
 
     def command(self) -> tuple[str, ...]:
         """The command in the container, behind the image's own entry point, which runs it."""
@@ -254,22 +240,6 @@ def steps(settings: Triton, address: str) -> Steps:
         validate="" if settings.gpu else _step("validate", settings, address),
         probe=_step("probe", settings, address),
     )
-
-
-def _release(image: str) -> tuple[int, int]:
-    """Year and month of a release: `tritonserver:25.10-py3` is (25, 10)."""
-    found = _TAG.search(image)
-    if found is None:
-        raise ValueError(
-            f"`{image}` is no release with the server and its Python backend; use the tag "
-            "`YY.MM-py3`, such as 25.10-py3"
-        )
-    return int(found[1]), int(found[2])
-
-
-def _name(release: tuple[int, int]) -> str:
-    year, month = release
-    return f"{year}.{month:02}-py3"
 
 
 def _step(name: str, settings: Triton, address: str) -> str:
