@@ -70,7 +70,7 @@ record_settings() {
 }
 
 settle() { # once the stack does what its users want; a failed roll-out removes nothing
-    remove_superseded || :
+    [ -n "$RESTORING" ] || remove_superseded || :
 }
 
 remove_superseded() { # the image before the current one stays, as the way back

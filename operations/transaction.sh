@@ -6,7 +6,8 @@
 # DIRECTORY/entries  kind, mode, owner, group, path, link target of the whole set, by tabs
 # DIRECTORY/put      paths to write      DIRECTORY/drop   paths to remove
 # DIRECTORY/stage    the whole set, at its own paths below $STAGE
-# DIRECTORY/steps    prepare, validate, activate, deactivate, probe, live: shell, each optional
+# DIRECTORY/steps    prepare, validate, activate, deactivate, probe, live: shell, each optional;
+#                    $RESTORING is 1 where activate and probe bring the previous state back
 # DIRECTORY/probe_seconds, confirm_seconds, units, service
 #
 # exit: 0 landed · 10 refused, nothing changed · 11 restored · 12 restored, but not well again
@@ -18,7 +19,7 @@ mode=$1
 cd "$2" || exit 10
 directory=$PWD
 service=$(cat service)
-export STAGE="$directory/stage"
+export STAGE="$directory/stage" RESTORING=
 tab=$(printf '\t')
 
 # Names -------------------------------------------------------------------------------------------
@@ -170,6 +171,7 @@ refuse() {
 
 restore() {
     journal
+    RESTORING=1
     echo "$service: '$1' failed, the previous state is being restored"
     if [ ! -e ../manifest ] && [ -s steps/deactivate ]; then
         # Nothing of ours ran here before: as before means off, not Debian's default on.
