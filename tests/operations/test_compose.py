@@ -249,14 +249,33 @@ def test_an_image_that_cannot_be_pulled_is_named(registry: FakeDocker) -> None:
     )
 
 
-def test_an_unreadable_definition_removes_no_image(tmp_path: Path) -> None:
-    program = tmp_path / "docker"
-    program.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n[ "$1" != compose ]\n')
+def settle(directory: Path, docker: str, restoring: str = "") -> str:
+    """What docker was asked when a stack settled that had x:2 and x:1, and had pulled x:3."""
+    program = directory / "docker"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{directory}/asked\n{docker}\n')
     program.chmod(0o755)
-    (tmp_path / "images").write_text("x:2\nx:1\n")
-    settle = compose._step("settle", "demo")
-    script = settle.replace("/var/lib/ai-idp/stacks/$project", str(tmp_path))
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    subprocess.run(["sh", "-eu", "-c", script], env={"PATH": path}, check=True, capture_output=True)
-    assert "image rm" not in (tmp_path / "asked").read_text()
+    (directory / "asked").touch()
+    (directory / "images").write_text("x:2\nx:1\n")
+    (directory / "pulled").write_text("x:3\n")
+    step = compose._step("settle", "demo")
+    script = step.replace("/var/lib/ai-idp/stacks/$project", str(directory))
+    environment = {"PATH": f"{directory}:{os.environ['PATH']}", "RESTORING": restoring}
+    subprocess.run(["sh", "-eu", "-c", script], env=environment, check=True, capture_output=True)
+    return (directory / "asked").read_text()
+
+
+def test_an_unreadable_definition_removes_no_image(tmp_path: Path) -> None:
+    assert "image rm" not in settle(tmp_path, docker='[ "$1" != compose ]')
     assert (tmp_path / "images").read_text() == "x:2\nx:1\n"
+
+
+def test_what_a_failed_roll_out_pulled_goes_with_the_next_good_one(tmp_path: Path) -> None:
+    asked = settle(tmp_path, docker='[ "$1" != compose ] || echo x:2')
+    assert [line for line in asked.splitlines() if "rm" in line] == ["image rm x:3"]
+    assert (tmp_path / "images").read_text() == "x:2\nx:1\n"
+    assert not (tmp_path / "pulled").exists()
+
+
+def test_a_stack_that_was_put_back_removes_nothing(tmp_path: Path) -> None:
+    assert settle(tmp_path, docker='[ "$1" != compose ] || echo x:2', restoring="1") == ""
+    assert (tmp_path / "pulled").read_text() == "x:3\n"
