@@ -22,7 +22,8 @@ JOURNAL = "AI_IDP_PLAN_JOURNAL"
 class Change:
     """One thing that a run does to a host.
 
-    `kind`: file, directory, link, package, unit, container, image, model, setting, host or role.
+    `kind`: file, directory, link, package, unit, container, image, model, archive, setting, host
+    or role.
     `action`: a verb in the present tense (create, modify, remove, install, start, ...).
     `what`: path, package, unit or name. `detail`: what an observer finds afterwards (sha256,
     version, mode, image, ...). `diff`: unified, empty for secrets and for what is not text.
