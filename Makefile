@@ -31,7 +31,8 @@ lab-clean: setup ## lab-down, and the images and downloads too
 plan: setup ## show what a run would change, with diffs (LIMIT=, INVENTORY=)
 	@./plan $(INVENTORY) $(LIMITED) || [ $$? -eq 2 ]
 
-apply: setup ## change what differs (LIMIT=, INVENTORY=)
+apply: setup ## change what differs; guests are made first (LIMIT=, INVENTORY=)
+	$(PYTHON) -m new_guests $(INVENTORY) $(LIMITED)
 	$(PYINFRA) -y $(INVENTORY) deploy.py $(LIMITED)
 
 verify: setup ## use every service as its users do (LIMIT=, INVENTORY=)
@@ -46,6 +47,8 @@ check: setup ## format, lint, types, and the tests that need no host
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	$(PYTHON) -m settings_reference --check
+	$(PYTHON) -m dashboards --check
+	$(PYTHON) -m alerts_reference --check
 	$(PYTHON) -m pytest tests/unit
 
 test: check ## every check and every test, the lab included
@@ -53,8 +56,9 @@ test: check ## every check and every test, the lab included
 	$(MAKE) lab
 	$(PYTHON) -m pytest tests/lab
 
-bench: setup ## measure the converged run beside ssh and plain pyinfra (the lab has to be up)
+bench: setup ## measure the converged run, and the gateway beside plain NGINX (the lab has to be up)
 	$(PYTHON) -m benchmarks.converged
+	$(PYTHON) -m benchmarks.gateway
 
 real-vllm: setup ## hold the lab's stand-in for vLLM to the real one (half an hour, 3 GB)
 	$(PYTHON) -m lab.real_vllm
@@ -74,8 +78,10 @@ secret: setup ## show a secret (NAME=), give it a new value (ROTATE=1), or yours
 retire: setup ## remove roles that a host no longer has (data stay), and old models (LIMIT=)
 	$(PYINFRA) -y $(INVENTORY) retire.py $(LIMITED)
 
-docs: setup ## write docs/settings.md
+docs: setup ## write docs/settings.md, docs/alerts.md and Grafana's dashboards
 	$(PYTHON) -m settings_reference
+	$(PYTHON) -m alerts_reference
+	$(PYTHON) -m dashboards
 
 lock: setup ## pin requirements.in with hashes into requirements.txt
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -3,19 +3,25 @@
 from pyinfra import host
 
 from deploys import (
+    alertmanager,
     base,
+    blackbox_exporter,
     dcgm_exporter,
     docker,
     embeddings,
     firewall,
+    grafana,
+    journal_upload,
     llama_cpp,
     models,
     nginx,
     node_exporter,
     nvidia,
     prometheus,
+    proxmox,
     ssh,
     triton,
+    victoria_logs,
     vllm,
 )
 
@@ -27,6 +33,12 @@ if "firewall" in host.groups:
     firewall.install()
 if "node_exporter" in host.groups:
     node_exporter.install()
+if "proxmox" in host.groups:
+    proxmox.install()
+if "victoria_logs" in host.groups:
+    victoria_logs.install()
+if "journal_upload" in host.groups:
+    journal_upload.install()
 if "nvidia" in host.groups:
     nvidia.install()
 if "docker" in host.groups:
@@ -45,5 +57,11 @@ if "dcgm_exporter" in host.groups:
     dcgm_exporter.install()
 if "nginx" in host.groups:
     nginx.install()
+if "alertmanager" in host.groups:
+    alertmanager.install()
+if "blackbox_exporter" in host.groups:
+    blackbox_exporter.install()
 if "prometheus" in host.groups:
     prometheus.install()
+if "grafana" in host.groups:
+    grafana.install()

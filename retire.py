@@ -3,10 +3,14 @@
 from pyinfra import host
 
 from deploys import (
+    alertmanager,
+    blackbox_exporter,
     dcgm_exporter,
     docker,
     embeddings,
     firewall,
+    grafana,
+    journal_upload,
     llama_cpp,
     models,
     nginx,
@@ -15,6 +19,7 @@ from deploys import (
     prometheus,
     ssh,
     triton,
+    victoria_logs,
     vllm,
 )
 from operations import rollout
@@ -22,8 +27,14 @@ from operations import rollout
 retired = rollout.roles_left_behind(host.groups)
 
 # The last to come is the first to go.
+if "grafana" in retired:
+    grafana.remove()
 if "prometheus" in retired:
     prometheus.remove()
+if "blackbox_exporter" in retired:
+    blackbox_exporter.remove()
+if "alertmanager" in retired:
+    alertmanager.remove()
 if "nginx" in retired:
     nginx.remove()
 if "dcgm_exporter" in retired:
@@ -42,6 +53,10 @@ if "docker" in retired:
     docker.remove()
 if "nvidia" in retired:
     nvidia.remove()
+if "journal_upload" in retired:
+    journal_upload.remove()
+if "victoria_logs" in retired:
+    victoria_logs.remove()
 if "node_exporter" in retired:
     node_exporter.remove()
 if "firewall" in retired:

@@ -1,4 +1,4 @@
-"""The settings reference: docs/settings.md, from the settings classes of all roles and Hardware.
+"""The settings reference: docs/settings.md, from the settings of roles, Hardware and Guest.
 
 ``python -m settings_reference`` writes it; with ``--check`` it only says whether it is current.
 """
@@ -13,6 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from deploys.guest import Guest
 from deploys.hardware import Hardware
 from deploys.roles import role_names, settings_class
 from deploys.settings import Settings
@@ -41,7 +42,7 @@ def reference() -> str:
     """The whole document: the roles in alphabetical order, then what a host can have."""
     classes = (settings_class(role) for role in role_names())
     sections = (_section(found) for found in classes if found is not None)
-    return "\n".join([_HEAD, *sections, _hardware()])
+    return "\n".join([_HEAD, *sections, _hardware(), _guest()])
 
 
 def models(settings: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -77,6 +78,16 @@ def _hardware() -> str:
 claim memory, cards or disk; `make budget` shows what they take.
 """
     return _tables(head, Hardware)
+
+
+def _guest() -> str:
+    head = """\
+## guest
+
+`"guest": Guest(...)` beside a host's address in `inventory.py`, of a host that is a container of a
+Proxmox VE node. The node creates it with these values, and gives it later ones.
+"""
+    return _tables(head, Guest)
 
 
 def _tables(head: str, model: type[BaseModel]) -> str:

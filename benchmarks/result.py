@@ -42,11 +42,35 @@ class Result:
 
     @classmethod
     def _from_record(cls, record: dict[str, Any]) -> Self:
-        comparisons = (
-            Comparison(**{**row, "pairs": tuple((a, b) for a, b in row["pairs"])})
-            for row in record.pop("comparisons")
-        )
-        return cls(**record, comparisons=tuple(comparisons))
+        comparisons = _comparisons(record.pop("comparisons"))
+        return cls(**record, comparisons=comparisons)
+
+
+@dataclass(frozen=True)
+class GatewayResult:
+    """One run of the gateway's benchmark."""
+
+    when: str
+    machine: str
+    versions: dict[str, str]
+    comparisons: tuple[Comparison, ...]
+
+    def save(self) -> Path:
+        DIRECTORY.mkdir(exist_ok=True)
+        path = DIRECTORY / f"{self.when}-gateway.json"
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        return path
+
+    @classmethod
+    def newest(cls) -> Self:
+        record = json.loads(max(DIRECTORY.glob("*-gateway.json")).read_text())
+        return cls(**{**record, "comparisons": _comparisons(record["comparisons"])})
+
+
+def _comparisons(rows: list[dict[str, Any]]) -> tuple[Comparison, ...]:
+    return tuple(
+        Comparison(**{**row, "pairs": tuple((a, b) for a, b in row["pairs"])}) for row in rows
+    )
 
 
 def machine() -> str:

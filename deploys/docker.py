@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 
+from deploys import container_health
 from deploys.declarations import Conflict
 from deploys.refusal import refuse
 from deploys.settings import Settings
@@ -25,6 +26,14 @@ from operations.entries import File
 from operations.transaction import Steps
 
 DAEMON = "/etc/docker/daemon.json"
+
+# The journal's own limits keep the disk; each line there has the name of its container, and the
+# labels as fields (docs.docker.com, "Journald logging driver").
+LOG_DRIVER = "journald"
+LOG_OPTIONS = {
+    "tag": "{{.Name}}",
+    "labels": "com.docker.compose.project,com.docker.compose.service",
+}
 UNITS = ("docker.service", "docker.socket", "containerd.service")
 
 # curl asks a stack for what its users want, before a change of it stays.
@@ -63,7 +72,7 @@ systemctl restart docker
 
 
 class Docker(Settings):
-    """What Docker does with logs, networks and a restart of itself."""
+    """What Docker does with networks and a restart of itself."""
 
     role: ClassVar[str] = "docker"
 
@@ -82,10 +91,6 @@ class Docker(Settings):
         pattern=r"^[0-9A-F]{40}$",
         description="of the key that signs Docker's repository",
     )
-    log_file_mib: int = Field(
-        default=10, ge=1, description="size at which a container's log file is rotated"
-    )
-    log_files: int = Field(default=3, ge=2, description="log files kept for each container")
     address_pool: IPv4Network = Field(
         default=IPv4Network("10.201.0.0/16"),
         description="addresses for the networks of containers; no host may have one of these",
@@ -141,8 +146,8 @@ class Docker(Settings):
         pool = {"base": str(self.address_pool), "size": self.network_prefix_bits}
         runtimes = {"nvidia": {"path": "nvidia-container-runtime", "args": []}}
         return {
-            "log-driver": "json-file",
-            "log-opts": {"max-size": f"{self.log_file_mib}m", "max-file": str(self.log_files)},
+            "log-driver": LOG_DRIVER,
+            "log-opts": LOG_OPTIONS,
             "live-restore": self.keep_containers_running,
             "default-address-pools": [pool],
             # A fresh engine 29 would keep images where the distributions' older ones do not look
@@ -207,11 +212,13 @@ def install() -> None:
             probe="docker info >/dev/null",
         ),
     )
+    container_health.write()
 
 
 @deploy("Remove Docker")
 def remove() -> None:
     """Take the engine off; images, containers and volumes stay in /var/lib/docker."""
+    container_health.write_no_more()
     retirement.service_removed(name="Remove the configuration", service="docker", units=UNITS)
     of_distributions = {name for _, names in DISTRIBUTION_PACKAGES.values() for name in names}
     packages.removed(

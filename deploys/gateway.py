@@ -5,6 +5,9 @@ from __future__ import annotations
 from deploys.base import Base
 from deploys.topology import Machine, Topology
 
+ADMIN_PASSWORD = "nginx/admin-password"
+"""Name of the secret that people give, as `admin`, for pages whose servers know no login."""
+
 
 def host_names(machine: Machine) -> list[str]:
     """What clients call the gateway: first the names that stand for this role, then the host's."""

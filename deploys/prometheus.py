@@ -1,26 +1,33 @@
 """Prometheus: asks every metrics endpoint that a role declares, and remembers the answers.
 
 Listens on the host's address. Keeps its data in /var/lib/prometheus/metrics2, also when the role
-is removed. A target comes from `scrapes()` of the role that serves it, never from here.
+is removed. A target comes from `scrapes()` of the role that serves it, never from here. Rules lie
+in `files/prometheus/rules/<role>.yaml` (alerts) and `recording/<role>.yaml`; those of a role land
+when some host has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import Field
 from pyinfra import host, inventory
 from pyinfra.api.deploy import deploy
-from pyinfra.api.exceptions import DeployError
 
 import secret_store
-from deploys.declarations import Port, Scrape
+from deploys import blackbox_exporter
+from deploys.alertmanager import Alertmanager
+from deploys.alertmanager import endpoint as alertmanager_endpoint
+from deploys.blackbox_exporter import BlackboxExporter, probes
+from deploys.declarations import DiskClaim, Port, Route, Scrape
+from deploys.gateway import ADMIN_PASSWORD, base_url
 from deploys.rendering import render
+from deploys.scrape_jobs import Job, scrape_jobs
 from deploys.settings import Settings
-from deploys.topology import Machine, Target, Topology
+from deploys.topology import Machine, Topology
 from operations import packages, retirement, service
 from operations.entries import Directory, Entry, File
 from operations.transaction import Steps
@@ -29,6 +36,11 @@ from secret_store import SecretStore
 PACKAGES = ("prometheus", "curl")
 DIRECTORY = "/etc/prometheus"
 DROP_IN = "/etc/systemd/system/prometheus.service.d/ai-idp.conf"
+DATA = "/var/lib/prometheus/metrics2"
+PAGE = "/prometheus/"
+RULES = Path(__file__).parent.parent / "files" / "prometheus"
+KINDS = ("rules", "recording")
+GIB = 1024**3
 
 
 class Prometheus(Settings):
@@ -41,27 +53,70 @@ class Prometheus(Settings):
         default=15, ge=1, le=120, description="Time between two questions to a target"
     )
     retention_days: int = Field(default=30, ge=1, description="How long answers are kept")
+    size_limit_gib: int = Field(
+        default=8,
+        ge=1,
+        description="Space that they may take; the oldest go earlier rather than fill the disk",
+    )
 
     def ports(self) -> tuple[Port, ...]:
-        return (Port(self.port, "metrics database", ("prometheus",)),)
+        return (Port(self.port, "metrics database", ("prometheus", "nginx", "grafana")),)
 
     def scrapes(self) -> tuple[Scrape, ...]:
         return (Scrape("prometheus", self.port),)
 
+    def route(self) -> Route:
+        return Route(
+            self.port,
+            "Prometheus",
+            health="/-/healthy",
+            page=PAGE,
+            password_secret=ADMIN_PASSWORD,
+        )
+
+    def disk(self, machine: Machine) -> tuple[DiskClaim, ...]:
+        """The limit; blocks are merged into a new one before the old ones go."""
+        return (DiskClaim(DATA, self.size_limit_gib * GIB, reserve_bytes=2 * GIB),)
+
 
 @dataclass(frozen=True)
-class Job:
-    """Targets that are asked in the same way; a secret of theirs lies in a file beside."""
+class Around:
+    """What of the rest of the inventory Prometheus' configuration depends on."""
 
-    name: str
-    path: str
-    bearer_secret: str | None
-    targets: tuple[Target, ...]
+    jobs: tuple[Job, ...]
+    alertmanagers: tuple[str, ...]
+    probed: Probed | None
+    external_url: str
 
-    @property
-    def credentials_file(self) -> str | None:
-        """Relative to prometheus.yml, so that promtool finds the staged one."""
-        return f"secrets/{self.bearer_secret}" if self.bearer_secret else None
+    @classmethod
+    def of(cls, topology: Topology) -> Self:
+        gateway = base_url(topology)
+        return cls(
+            jobs=scrape_jobs(topology.targets()),
+            alertmanagers=tuple(
+                alertmanager_endpoint(settings, machine)
+                for machine, settings in topology.holders(Alertmanager)
+            ),
+            probed=Probed.of(topology),
+            external_url=f"{gateway}{PAGE}" if gateway else "",
+        )
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What the first blackbox exporter is to ask of the gateway, and where it listens."""
+
+    exporter: str
+    module: str
+    probes: tuple[blackbox_exporter.Probe, ...]
+
+    @classmethod
+    def of(cls, topology: Topology) -> Self | None:
+        wanted = probes(topology)
+        for machine, settings in topology.holders(BlackboxExporter):
+            where = blackbox_exporter.endpoint(settings, machine)
+            return cls(where, blackbox_exporter.MODULE, wanted) if wanted else None
+        return None
 
 
 @deploy("Prometheus")
@@ -69,14 +124,15 @@ def install() -> None:
     settings = Prometheus.of(host)
     topology = Topology.of(inventory)
     machine = topology.machine(host.name)
-    jobs = scrape_jobs(topology.targets())
+    around = Around.of(topology)
     packages.installed(name="Install the package", packages=PACKAGES)
     service.deployed(
         name="Deploy the configuration",
         service="prometheus",
         entries=[
-            *configuration(settings, machine, jobs),
-            *credentials(jobs, secret_store.for_data(host.data)),
+            *configuration(settings, machine, around),
+            *rule_files(topology),
+            *credentials(around.jobs, secret_store.for_data(host.data)),
         ],
         units=["prometheus"],
         steps=Steps(
@@ -104,28 +160,24 @@ def endpoint(settings: Prometheus, machine: Machine) -> str:
     return f"{machine.address}:{settings.port}"
 
 
-def scrape_jobs(targets: Iterable[Target]) -> tuple[Job, ...]:
-    """One job for each name; two ways of asking under one name are refused."""
-    by_name: dict[str, list[Target]] = {}
-    for target in targets:
-        by_name.setdefault(target.scrape.job, []).append(target)
-    return tuple(_job(name, members) for name, members in by_name.items())
+def rule_files(topology: Topology, folder: Path = RULES) -> list[File]:
+    """The rules about every role that some host has, checked in as they land."""
+    return [
+        File(f"{DIRECTORY}/{kind}/{path.name}", path.read_bytes())
+        for kind in KINDS
+        for path in sorted((folder / kind).glob("*.yaml"))
+        if topology.having(path.stem)
+    ]
 
 
-def _job(name: str, targets: Sequence[Target]) -> Job:
-    ways = {(target.scrape.path, target.scrape.bearer_secret) for target in targets}
-    if len(ways) > 1:
-        roles = " and ".join(sorted({target.role for target in targets}))
-        raise DeployError(
-            f"the scrape job {name} has more than one path or secret; "
-            f"give each its own job name in the scrapes() of {roles}"
-        )
-    (path, bearer_secret) = ways.pop()
-    return Job(name, path, bearer_secret, tuple(targets))
-
-
-def configuration(settings: Prometheus, machine: Machine, jobs: Sequence[Job]) -> list[File]:
-    values = {"settings": settings, "endpoint": endpoint(settings, machine), "jobs": jobs}
+def configuration(settings: Prometheus, machine: Machine, around: Around) -> list[File]:
+    """Everything but rules and credentials."""
+    values = {
+        "settings": settings,
+        "endpoint": endpoint(settings, machine),
+        "around": around,
+        "kinds": KINDS,
+    }
     return [
         File(f"{DIRECTORY}/prometheus.yml", render("prometheus/prometheus.yml.j2", **values)),
         File("/etc/default/prometheus", render("prometheus/prometheus.default.j2", **values)),

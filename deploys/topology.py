@@ -13,6 +13,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 
 from deploys.declarations import Port, Scrape
+from deploys.guest import Guest
 from deploys.hardware import Hardware
 from deploys.settings import Settings
 
@@ -57,6 +58,12 @@ class Machine:
         found = self.data.get("hardware")
         # A dict where the data came as JSON.
         return None if found is None else Hardware.model_validate(found)
+
+    @property
+    def guest(self) -> Guest | None:
+        """What the inventory says of it as a container of a node; None for a machine of its own."""
+        found = self.data.get("guest")
+        return None if found is None else Guest.model_validate(found)
 
     def share_mib(self, card: int, fraction: float) -> int:
         """That fraction of what CUDA sees of a card; 0 where the inventory knows no such card."""
@@ -122,6 +129,11 @@ class Topology:
     def having(self, role: str) -> tuple[Machine, ...]:
         """The machines of this role; none is an answer, not an error."""
         return tuple(machine for machine in self.machines if role in machine.groups)
+
+    def guests_of(self, node: str) -> tuple[tuple[Machine, Guest], ...]:
+        """The machines that are containers of the node of this name."""
+        found = ((machine, machine.guest) for machine in self.machines)
+        return tuple((machine, guest) for machine, guest in found if guest and guest.node == node)
 
     def holders(self, settings: type[SettingsType]) -> tuple[tuple[Machine, SettingsType], ...]:
         """The machines of a role with their settings of it, typed."""

@@ -6,7 +6,7 @@ import argparse
 import shutil
 import sys
 
-from lab import authority, containers, engine, images, network, outside
+from lab import authority, containers, engine, guests, images, network, outside
 from lab.checkout import CACHE, KEY_FILE, NAME, NETWORK_FILE, STATE
 from lab.containers import Container
 from lab.engine import LabError, docker
@@ -28,11 +28,18 @@ def up() -> None:
     world = outside.container(lab.outside_world)
     containers.ensure(world)
     for machine in machines:
-        containers.ensure(_container(machine, host_image, lab.hosts[machine.name]))
-    with step("Wait until every machine has booted and answers"):
-        containers.wait_booted([outside.HOST, *lab.hosts])
+        address = lab.hosts[machine.name]
+        if machine.is_guest and guests.is_stale(machine.name, address):
+            with step(f"Remove the disk of {machine.name}: its node destroyed it"):
+                containers.remove(machine.name)
+        containers.ensure(_container(machine, host_image, address))
+    off = {machine.name for machine in machines if machine.is_guest}
+    off -= {*guests.running(off, lab.hosts)}
+    on = [host for host in lab.hosts if host not in off]
+    with step("Wait until every machine that is on has booted and answers"):
+        containers.wait_booted([outside.HOST, *on])
         containers.wait_answering([lab.outside_world], port=443)
-        containers.wait_answering(lab.hosts.values(), port=22)
+        containers.wait_answering([lab.hosts[host] for host in on], port=22)
     outside.write_lock(world)
     say(f"the lab is up in {lab.subnet}: {len(machines)} machines and the outside world")
 
@@ -45,6 +52,7 @@ def down() -> None:
             with step(f"Remove {host}"):
                 containers.remove(host)
         network.remove()
+        guests.remove_volume()
     if STATE.exists():
         shutil.rmtree(STATE)
     say("nothing of this checkout's lab is left")
@@ -69,6 +77,8 @@ def status() -> None:
         state = containers.state_of(host) or "missing"
         if state == "running":
             state = containers.boot_state(host)
+        if state == "offline":
+            state = "off: its node has not started it"
         print(f"{host:<24}{address:<16}{state}")
 
 
@@ -90,14 +100,24 @@ def main() -> int:
 
 
 def _container(machine: Machine, image: str, address: str) -> Container:
+    if machine.is_guest:
+        environment = (("LAB_ADDRESS", address),)
+        command = (guests.GUEST_INIT,)
+        return Container(
+            machine.name, image, address, environment, mounts=guests.MOUNTS, command=command
+        )
     login = machine.login
-    if login.password:
-        access = ("LAB_PASSWORD", login.password)
-    else:
-        access = ("LAB_KEY", KEY_FILE.with_suffix(".pub").read_text().strip())
+    password = (("LAB_PASSWORD", login.password),) if login.password else ()
     card = (("LAB_GRAPHICS_CARD", "yes"),) if machine.has_graphics_card else ()
-    environment = (("LAB_LOGIN", login.user), access, *card)
-    return Container(machine.name, image, address, environment, has_docker=machine.has_docker)
+    return Container(
+        machine.name,
+        image,
+        address,
+        (("LAB_LOGIN", login.user), *password, *card),
+        has_docker=machine.has_docker,
+        mounts=guests.MOUNTS if machine.is_node else (),
+        command=(guests.NODE_INIT,) if machine.is_node else (),
+    )
 
 
 def _containers() -> list[str]:

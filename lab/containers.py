@@ -34,6 +34,8 @@ class Container:
     environment: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
     has_docker: bool = False
+    mounts: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,7 +59,9 @@ class Container:
             *("--tmpfs", "/run:exec,mode=755", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"),
             *_each("--env", (f"{name}={value}" for name, value in self.environment)),
             *(("-v", f"{volume_name(self.host)}:/var/lib/docker") if self.has_docker else ()),
+            *_each("-v", self.mounts),
             self.image,
+            *self.command,
         ]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from lab.checkout import KEY_FILE, container_name
+from lab.checkout import container_name
 from lab.engine import docker
 from lab.machines import all_machines
 
@@ -14,12 +13,11 @@ HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 
 @dataclass(frozen=True)
 class FirstLogin:
-    """What to give `make trust HOST=`; ``key`` and ``password`` exclude each other."""
+    """What to give `make trust HOST=`."""
 
     host: str
     user: str
     password: str | None
-    key: Path | None
     fingerprint: str
     """Of the host's Ed25519 key as ssh-keygen shows it (``SHA256:…``), read on the host itself."""
 
@@ -32,11 +30,13 @@ def first_login(host: str) -> FirstLogin:
         host=host,
         user=login.user,
         password=login.password,
-        key=None if login.password else KEY_FILE,
         fingerprint=shown.split()[1],
     )
 
 
 def first_logins() -> tuple[FirstLogin, ...]:
-    """The first login to every host of the lab, in the inventory's order."""
-    return tuple(first_login(machine.name) for machine in all_machines())
+    """The first login to every host that is no guest, in the inventory's order.
+
+    A guest is trusted through its node, and opened by the key that it was created with.
+    """
+    return tuple(first_login(machine.name) for machine in all_machines() if not machine.is_guest)

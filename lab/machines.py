@@ -21,7 +21,7 @@ class Login:
 OWNER = Login("owner", password="lab-owner-password")
 # Proxmox' installer sets a password for root and lets root log in with it.
 HYPERVISOR = Login("root", password="lab-root-password")
-# `pct create --ssh-public-keys` puts the key of the person into a guest.
+# Its node creates it with the operator's key for root.
 GUEST = Login("root")
 
 LOGINS = {
@@ -45,22 +45,29 @@ class Machine:
     login: Login
     has_docker: bool
     has_graphics_card: bool
+    is_guest: bool
+    is_node: bool
 
 
 def all_machines() -> tuple[Machine, ...]:
     """Every host of the production inventory, in its order."""
     names = tuple(_name(host) for host in production.all)
+    guests = {host[0] for host in production.all if isinstance(host, tuple) and "guest" in host[1]}
     unknown = [name for name in names if name not in LOGINS]
     if unknown:
         raise LabError(
             f"the lab does not know the first login to {', '.join(unknown)}: "
             "add it to LOGINS in lab/machines.py"
         )
-    docker, nvidia = (
-        {_name(host) for host in group} for group in (production.docker, production.nvidia)
-    )
     return tuple(
-        Machine(name, LOGINS[name], has_docker=name in docker, has_graphics_card=name in nvidia)
+        Machine(
+            name,
+            LOGINS[name],
+            has_docker=name in production.docker,
+            has_graphics_card=name in production.nvidia,
+            is_guest=name in guests,
+            is_node=name in production.proxmox,
+        )
         for name in names
     )
 

@@ -36,6 +36,12 @@ def read() -> Network:
     return Network(**json.loads(NETWORK_FILE.read_text()))
 
 
+def gateway() -> dict[str, str | int]:
+    """The lab's way out, which Docker is, and the size of its network."""
+    subnet = IPv4Network(read().subnet)
+    return {"gateway": str(subnet[1]), "prefix_length": subnet.prefixlen}
+
+
 def exists() -> bool:
     """Whether Docker has this checkout's network."""
     return bool(docker("network", "ls", "--quiet", "--filter", f"name=^{NAME}$").strip())

@@ -19,7 +19,8 @@ class Observation:
 
     `entries` maps a path to (kind, mode, owner, sha256 or link target); `owned` are the paths that
     Debian packages brought. `units` maps a unit to (activity, enablement), `containers` a name to
-    (image, state, start time).
+    (image, state, start time). `guests` maps a container of a Proxmox VE node to its options in
+    force and its `status` and `vmid`; `templates` are those that the node has.
     """
 
     entries: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
@@ -27,6 +28,8 @@ class Observation:
     owned: frozenset[str] = frozenset()
     units: dict[str, tuple[str, str]] = field(default_factory=dict)
     containers: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    guests: dict[str, dict[str, str]] = field(default_factory=dict)
+    templates: frozenset[str] = frozenset()
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
@@ -35,7 +38,13 @@ class Observation:
             name: {key: tuple(value) for key, value in record[name].items()}
             for name in ("entries", "units", "containers")
         }
-        return cls(**pairs, packages=record["packages"], owned=frozenset(record["owned"]))
+        return cls(
+            **pairs,
+            packages=record["packages"],
+            owned=frozenset(record["owned"]),
+            guests=record["guests"],
+            templates=frozenset(record["templates"]),
+        )
 
 
 def observe(host: str) -> Observation:
@@ -62,4 +71,14 @@ def parse(output: str) -> Observation:
         containers={
             row[1].lstrip("/"): (row[2], row[3], row[4]) for row in rows if row[0] == "container"
         },
+        guests=_guests([(row[1], row[2]) for row in rows if row[0] == "guest"]),
+        templates=frozenset(row[1] for row in rows if row[0] == "template"),
     )
+
+
+def _guests(lines: list[tuple[str, str]]) -> dict[str, dict[str, str]]:
+    by_number: dict[str, dict[str, str]] = {}
+    for vmid, line in lines:
+        option, _, value = line.partition(": ")
+        by_number.setdefault(vmid, {"vmid": vmid}).setdefault(option, value)
+    return {options["hostname"]: options for options in by_number.values()}

@@ -24,3 +24,11 @@ if command -v docker >/dev/null && systemctl is-active --quiet docker; then
     docker ps --all --quiet | xargs -r docker inspect --format \
         '{{printf "container\t%s\t%s\t%s\t%s" .Name .Config.Image .State.Status .State.StartedAt}}'
 fi
+
+if command -v pct >/dev/null; then
+    pct list | awk 'NR > 1 { print "guest\t" $1 "\tstatus: " $2 }'
+    for config in /etc/pve/lxc/*.conf; do
+        [ ! -e "$config" ] || sed "s/^/guest\t$(basename "$config" .conf)\t/" "$config"
+    done
+    pveam list local | awk 'NR > 1 { print "template\t" $1 }'
+fi

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import authority, hub, images, offer, repositories
+from lab import authority, hub, images, offer, releases, repositories
 from lab.checkout import LAB, LOCK_FILE
 from lab.containers import Container, wait_booted
 from lab.engine import docker
@@ -18,7 +18,7 @@ REGISTRIES = (
     *("docker.io", "index.docker.io", "registry-1.docker.io", "docker.n8n.io"),
     *("ghcr.io", "nvcr.io", "quay.io"),
 )
-NAMES = (*REGISTRIES, *repositories.hosts(), "huggingface.co")
+NAMES = (*REGISTRIES, *repositories.hosts(), *releases.hosts(), "huggingface.co")
 """The real names under which the outside world is reached in the lab."""
 
 CONTENT = LAB / "outside_world"
@@ -31,7 +31,7 @@ def image() -> str:
     authority.ensure()
     base, built = images.outside_world_base(), offer.build()
     definition = images.content(LAB / "outside.py", CONTENT, MODEL_HUB)
-    definition += hub.definition() + repositories.definition()
+    definition += hub.definition() + repositories.definition() + releases.definition()
     definition += offer.definition(built) + base.encode()
     return images.cached("outside-world", definition, lambda tag: _fill(tag, base, built))
 
@@ -68,7 +68,7 @@ def _offer(name: str, built: Mapping[str, str], directory: Path) -> None:
     shutil.copy(MODEL_HUB, lab)
     models.mkdir()
     authority.issue(NAMES, lab)
-    locked = hub.write(models)
+    locked = hub.write(models) | {"releases": releases.write(directory / "releases")}
     references = offer.tag(built)
     tags = [tag for variants in references.values() for tag in variants.values()]
     try:
@@ -77,6 +77,7 @@ def _offer(name: str, built: Mapping[str, str], directory: Path) -> None:
         offer.untag(references)
     (lab / "images.txt").write_text("".join(f"{tag}\n" for tag in tags))
     docker("cp", f"{models}", f"{name}:/srv")
+    docker("cp", f"{directory / 'releases'}", f"{name}:/srv")
     docker("cp", f"{lab}", f"{name}:/opt")
     docker("exec", name, "/opt/lab/setup.sh")
     digests = dict(

@@ -32,13 +32,14 @@ def rollout() -> None:
     """Roll out, show that a second plan is empty, verify, and print what runs where."""
     with step("Trust every host: pin its key, make the deploying account"):
         _each(_trust, first_logins())
+    _make_guests()
     is_first = not (FIRST / "after.json").exists()
     if is_first and not (FIRST / "before.json").exists():
         _record_plan()
     _apply()
     if is_first:
         with step("Record what the first roll-out changed"):
-            _record("after.json")
+            _record("after.json", _hosts())
     with step("Plan again: nothing may be left to do"):
         second = _expect(_python("planning", INVENTORY), 0)
     say(_last_line(second))
@@ -48,9 +49,12 @@ def rollout() -> None:
     print(table(INVENTORY))
 
 
-def recorded_plan() -> dict[str, Any]:
-    """The JSON form of the plan that the first roll-out carried out."""
-    plan: dict[str, Any] = json.loads((FIRST / "plan.json").read_text())
+def recorded_plan(name: str = "plan.json") -> dict[str, Any]:
+    """The JSON form of the plan that the first roll-out carried out.
+
+    As `guests-plan.json` the one before it, when the guests did not exist yet.
+    """
+    plan: dict[str, Any] = json.loads((FIRST / name).read_text())
     return plan
 
 
@@ -60,16 +64,31 @@ def recorded(name: str) -> dict[str, Observation]:
     return {host: Observation.from_record(row) for host, row in rows.items()}
 
 
+def _make_guests() -> None:
+    """As `make apply` begins: guests are created, started, and trusted through their node."""
+    is_first = not (FIRST / "guests-after.json").exists()
+    nodes = [machine.name for machine in all_machines() if machine.is_node]
+    if is_first and not (FIRST / "guests-before.json").exists():
+        FIRST.mkdir(exist_ok=True)
+        with step("Plan the lab without its guests"):
+            plan = _expect(_python("planning", INVENTORY, "--json"), 2)
+        (FIRST / "guests-plan.json").write_text(plan.stdout)
+        _record("guests-before.json", nodes)
+    with step("Have every guest: created and started by its node, trusted through it"):
+        _expect(_python("new_guests", INVENTORY), 0)
+    if is_first:
+        _record("guests-after.json", nodes)
+
+
 def _record_plan() -> None:
     """The first roll-out leaves a record, against which the tests hold the plan's word."""
-    FIRST.mkdir(exist_ok=True)
     with step("Plan the empty lab"):
         plan = _expect(_python("planning", INVENTORY, "--json"), 2)
     (FIRST / "plan.json").write_text(plan.stdout)
     say(json.loads(plan.stdout)["summary"])
     # Last: with it the record of an interrupted first roll-out goes on where it was.
     with step("Record what is there before"):
-        _record("before.json")
+        _record("before.json", _hosts())
 
 
 def _apply() -> None:
@@ -107,8 +126,11 @@ def _last_line(done: Done) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-def _record(name: str) -> None:
-    hosts = [machine.name for machine in all_machines()]
+def _hosts() -> list[str]:
+    return [machine.name for machine in all_machines()]
+
+
+def _record(name: str, hosts: Sequence[str]) -> None:
     seen = dict(zip(hosts, map(asdict, _each(observe, hosts)), strict=True))
     (FIRST / name).write_text(json.dumps(seen, default=sorted))
 

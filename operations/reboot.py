@@ -39,7 +39,7 @@ def reboot_and_wait(state: State, host: Host, seconds: int) -> bool:
     if not before:
         return _failed(host, "its boot id could not be read; it was not rebooted")
     _ask(host.connector, REBOOT, state, host)
-    _disconnect(host)
+    disconnect(host)
     host.log_styled(f"rebooting; it has {seconds} s to come back", fg="yellow")
     amiss = wait_for_boot(before, lambda: _boot_id(state, host), deadline)
     if amiss:
@@ -90,7 +90,8 @@ def _ask(connector: BaseConnector, command: str, state: State, host: Host) -> st
     return output.stdout.strip() if succeeded else ""
 
 
-def _disconnect(host: Host) -> None:
+def disconnect(host: Host) -> None:
+    """End the connection to a host that will be gone; `host.connect` makes another one."""
     # The files that sudo's askpass names are gone with this boot.
     clear_askpass_cache(host)
     _close(host.connector)

@@ -60,6 +60,17 @@ def left(roles: Sequence[str]) -> Generator[StringCommand]:
         yield StringCommand("rm", "-f", *paths)
 
 
+@operation()
+def noticed(text: str) -> Generator[StringCommand]:
+    """
+    Tell the reader of a plan or of a run something that no run changes.
+
+    + text: one sentence, with what to do about it
+    """
+    changes.notice(host, text)
+    yield from ()
+
+
 def roles_left_behind(roles: Sequence[str]) -> tuple[str, ...]:
     """The roles in the record of the current host that are not among `roles`."""
     found = _read()

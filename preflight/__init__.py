@@ -20,6 +20,7 @@ from preflight import (
     access,
     addresses,
     budget,
+    guests,
     ports,
     preparation,
     roles,
@@ -45,6 +46,9 @@ RULES: tuple[Callable[[Topology], list[Problem]], ...] = (
     ports.open_to_unknown_group,
     scrapes.counted_twice,
     scrapes.out_of_reach,
+    guests.without_node,
+    guests.sharing_a_number,
+    guests.with_docker_but_not_its_features,
     budget.without_hardware,
     budget.on_missing_card,
     budget.without_room_for_a_sequence,
@@ -119,10 +123,16 @@ def _prepare(topology: Topology, invocation: Invocation) -> None:
 
 
 def _access_problems(topology: Topology, invocation: Invocation) -> list[Problem]:
-    """An absent host can be neither asked for its key nor harmed: there a warning is enough."""
+    """An absent host can be neither asked for its key nor harmed: there a warning is enough.
+
+    A guest may not exist yet. One that does is not connected to without its key.
+    """
     machines = selection.selected(topology, invocation)
     absent = tuple(machine for machine in machines if machine.may_be_absent)
-    for problem in access.unpinned(absent, invocation.inventory):
+    guests = tuple(machine for machine in machines if machine.guest and machine not in absent)
+    warnings = access.unpinned(absent, invocation.inventory)
+    warnings += access.unpinned_guests(guests, invocation.inventory)
+    for problem in warnings:
         logger.warning(str(problem))
-    present = tuple(machine for machine in machines if not machine.may_be_absent)
+    present = tuple(machine for machine in machines if machine not in (*absent, *guests))
     return access.unpinned(present, invocation.inventory) + access.without_key(machines)

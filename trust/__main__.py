@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import inventory_json
-from inventory_json import InventoryError
-from trust import TrustError, account, host_keys, operator_key
+from deploys.guest import Guest
+from inventory_json import InventoryError, InventoryHost
+from trust import TrustError, account, guests, host_keys, operator_key
 from trust import target as targets
 from trust.account import FirstLogin
-from trust.target import Target
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,11 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # paramiko reports a dropped connection with a trace of its own before it raises.
     logging.getLogger("paramiko").addHandler(logging.NullHandler())
     try:
-        hosts = inventory_json.select(inventory_json.read(options.inventory), options.hosts)
+        known = inventory_json.read(options.inventory)
+        hosts = inventory_json.select(known, options.hosts)
         if options.fingerprint and len(hosts) > 1:
             raise TrustError("--fingerprint speaks of one host; name only that one")
-        first = _first_login(options)
-        refused = [host.name for host in hosts if not _trust(targets.of(host), options, first)]
+        refused = [host.name for host in hosts if not _trust(host, known, options)]
     except (InventoryError, TrustError) as error:
         print(f"trust: {error}", file=sys.stderr)
         return 1
@@ -38,17 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if refused else 0
 
 
-def _trust(target: Target, options: argparse.Namespace, first: FirstLogin) -> bool:
+def _trust(
+    host: InventoryHost, known: Sequence[InventoryHost], options: argparse.Namespace
+) -> bool:
     try:
+        target = targets.of(host)
         key, made = operator_key.load_or_make(target.key_path)
         if made:
             print(f"made an SSH key for you: {target.key_path}")
-        host_key = host_keys.verified(target, options.fingerprint, _confirm, options.replace)
+        told = options.fingerprint or _told_by_node(host, known)
+        host_key = host_keys.verified(target, told, _confirm, options.replace)
         print(f"{target.name}: host key {host_key.fingerprint} is pinned in {target.known_hosts}")
         if account.is_ready(target, host_key, key):
             print(f"{target.name}: {target.account} logs in by key and may use sudo already")
         else:
-            account.make(target, host_key, key, first)
+            account.make(target, host_key, key, _first_login(options, "guest" in host.data))
             print(f"{target.name}: made {target.account}; it logs in by key and may use sudo")
     except TrustError as error:
         print(f"trust: {error}", file=sys.stderr)
@@ -56,11 +60,23 @@ def _trust(target: Target, options: argparse.Namespace, first: FirstLogin) -> bo
     return True
 
 
-def _first_login(options: argparse.Namespace) -> FirstLogin:
+def _told_by_node(host: InventoryHost, known: Sequence[InventoryHost]) -> str | None:
+    """The fingerprint that a guest's node tells; None for a machine of its own."""
+    if host.data.get("guest") is None:
+        return None
+    guest = Guest.model_validate(host.data["guest"])
+    (node,) = inventory_json.select(known, [guest.node])
+    return guests.fingerprint(host.name, guest, targets.of(node))
+
+
+def _first_login(options: argparse.Namespace, is_guest: bool) -> FirstLogin:
     given = None if options.password_file is None else _first_line(options.password_file)
 
     def user() -> str:
-        return options.login or _typed("Account for the first login (such as root): ", "--login")
+        # A guest is created with our key for its root.
+        usual = "root" if is_guest else None
+        question = "Account for the first login (such as root): "
+        return options.login or usual or _typed(question, "--login")
 
     def password(question: str) -> str:
         if given is not None:

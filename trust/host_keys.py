@@ -26,17 +26,17 @@ def verified(
     `fingerprint` (SHA256:…) decides where it is given, else the answer to `confirm`. A key that
     differs from the pinned one is refused unless `replace` says that this is meant.
     """
-    pinned = _pinned(target)
-    shown = _read(target, pinned)
+    known = pinned(target)
+    shown = _read(target, known)
     if fingerprint is not None and fingerprint != shown.fingerprint:
         raise TrustError(
             f"{target} shows {shown.fingerprint}, not {fingerprint}: this is another machine, or "
             "someone is between. Nothing was pinned"
         )
-    if shown == pinned:
+    if shown == known:
         return shown
-    if pinned is not None and not replace:
-        raise TrustError(_swapped(target, pinned, shown))
+    if known is not None and not replace:
+        raise TrustError(_swapped(target, known, shown))
     if fingerprint is None and not confirm(_question(target, shown)):
         raise TrustError(f"{target} was not confirmed; nothing was pinned")
     _pin(target, shown)
@@ -49,8 +49,8 @@ def console_command(key: paramiko.PKey) -> str:
     return f"ssh-keygen -lf /etc/ssh/{file}"
 
 
-def _read(target: Target, pinned: paramiko.PKey | None) -> paramiko.PKey:
-    with closing(transports.connected(target, pinned)) as transport:
+def _read(target: Target, known: paramiko.PKey | None) -> paramiko.PKey:
+    with closing(transports.connected(target, known)) as transport:
         return transport.get_remote_server_key()
 
 
@@ -64,17 +64,18 @@ def _question(target: Target, key: paramiko.PKey) -> str:
     )
 
 
-def _swapped(target: Target, pinned: paramiko.PKey, shown: paramiko.PKey) -> str:
+def _swapped(target: Target, known: paramiko.PKey, shown: paramiko.PKey) -> str:
     return (
         f"{target} shows {shown.get_name()} {shown.fingerprint}, but "
-        f"{pinned.get_name()} {pinned.fingerprint} is pinned in {target.known_hosts}. A "
+        f"{known.get_name()} {known.fingerprint} is pinned in {target.known_hosts}. A "
         "reinstalled host looks like this, and so does another machine in its place. Only if "
         f"you know why it changed, and `{console_command(shown)}` on its console agrees, repeat "
         "with --replace"
     )
 
 
-def _pinned(target: Target) -> paramiko.PKey | None:
+def pinned(target: Target) -> paramiko.PKey | None:
+    """The key that is pinned for the target; TrustError where there are two."""
     keys = [key for line in _lines(target) if (key := _key_for(target, line))]
     if len(keys) > 1:
         raise TrustError(f"{target.known_hosts} pins {target.pinned_name} twice; keep one line")

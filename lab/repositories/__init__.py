@@ -9,12 +9,14 @@ it is flat. Each folder in its `packages/` is a package:
   in the text files below `root/` becomes it, `@UPSTREAM@` it without epoch and revision
 - `root/`: its files, where it has any of its own
 - `preinst`, `postinst`, `prerm`, `postrm`, `triggers`, `conffiles`: where it has them
+- `standin.txt`: a folder of `lab/standins` and where its files lie, where it has one
 - `from.txt`: packages of Debian whose files it takes over; the first one's scripts too
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from lab import images
 from lab.checkout import CACHE, LAB
@@ -33,7 +35,13 @@ def hosts() -> tuple[str, ...]:
 
 def definition() -> bytes:
     """What the repositories are made from: a change of it changes the outside world's image."""
-    return images.content(FOLDER)
+    return images.content(FOLDER, *_standins())
+
+
+def _standins() -> list[Path]:
+    """The folders of `lab/standins` that some package has in it."""
+    named = sorted(FOLDER.glob("*/packages/*/standin.txt"))
+    return [LAB / "standins" / images.words(file)[0] for file in named]
 
 
 def build(container: str) -> dict[str, str]:
@@ -44,6 +52,9 @@ def build(container: str) -> dict[str, str]:
     """
     KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
     docker("cp", str(FOLDER), f"{container}:/opt/lab")
+    docker("exec", container, "mkdir", "-p", f"{BUILDER}/standins")
+    for folder in _standins():
+        docker("cp", f"{folder}/.", f"{container}:{BUILDER}/standins/{folder.name}")
     docker("cp", f"{KEYS}/.", f"{container}:{BUILDER}/keys")
     docker("exec", container, f"{BUILDER}/build.sh")
     docker("cp", f"{container}:{BUILDER}/keys/.", str(KEYS))

@@ -41,6 +41,11 @@ package() { # definition, version, folder for the deb
         done <"$1/from.txt"
     fi
     [ ! -d "$1/root" ] || cp -a "$1/root/." "$tree/"
+    if [ -e "$1/standin.txt" ]; then
+        read -r standin place <"$1/standin.txt"
+        mkdir -p "$tree$place"
+        cp standins/"$standin"/*.py "$tree$place/"
+    fi
     for file in control preinst postinst prerm postrm triggers conffiles; do
         [ ! -e "$1/$file" ] || cp "$1/$file" "$tree/DEBIAN/"
     done

@@ -21,13 +21,18 @@ GENERATED: Mapping[str, str] = {
     r"/etc/nginx/sites-enabled/default": "linked when its package is configured",
     r"/etc/lighttpd/conf-enabled(/.+)?": "linked when Prometheus' JavaScript is configured",
     r"/etc/cni(/net\.d)?|/opt/containerd(/.+)?": "made when containerd starts",
+    r"/etc/grafana(/(ldap\.toml|provisioning(/.+)?))?": "written when its package is configured",
     r"/opt/ai-idp/models/client-[0-9a-f]+(/.+)?": "follows from the announced requirements.txt",
     r"/srv/models(/[^/]+(/[0-9a-f]{40}(/\.verified)?)?)?": "folders and marks of announced models",
     r"/srv/models/\.incoming/lock": "keeps two downloads apart",
+    r"/opt/ai-idp(/archives(/.+)?)?": "announced archives, and what they hold",
     r"/var/lib/ai-idp/roles": "folder of the announced records",
     r"/var/cache/ai-idp/vllm/.+": "what the server compiles for itself",
 }
 """Paths (regular expressions) that no plan names, and why nobody has to announce them."""
+
+ARCHIVE = r"/opt/ai-idp/archives/[^/]+/[^/]+"
+"""The folder of one release."""
 
 STARTED_BY_OTHERS: Mapping[str, str] = {
     r"containerd\.service|docker\.socket": "docker.service requires them",
@@ -61,10 +66,13 @@ def differences(rows: Sequence[Row], before: Observation, after: Observation) ->
     return [
         *_entries_as_announced(entries, after),
         *_models_as_announced(models, after),
+        *_archives(_of(rows, "archive"), before, after),
         *_silent_entries({*entries, *models}, before, after),
         *_packages(_of(rows, "package"), before, after),
         *_units(rows, before, after),
         *_containers(_of(rows, "container"), before, after),
+        *_guests(rows, before, after),
+        *_templates(_of(rows, "template"), before, after),
     ]
 
 
@@ -75,6 +83,56 @@ def is_generated(path: str) -> bool:
 
 def _of(rows: Sequence[Row], *kinds: str) -> dict[str, Row]:
     return {row["what"]: row for row in rows if row["kind"] in kinds}
+
+
+def _archives(announced: Mapping[str, Row], before: Observation, after: Observation) -> list[str]:
+    """Each release that came was announced, and each announced one came."""
+    told = {row["detail"]["folder"] for row in announced.values() if row["action"] == "download"}
+    came = {path for path in after.entries if re.fullmatch(ARCHIVE, path)}
+    came -= before.entries.keys()
+    return [f"archive {path} was announced or came, not both" for path in sorted(told ^ came)]
+
+
+def _guests(rows: Sequence[Row], before: Observation, after: Observation) -> list[str]:
+    """Each container of a node is as announced, and no other one has changed."""
+    told = [row for row in rows if row["kind"] == "guest"]
+    names = {row["what"] for row in told}
+    silent = {
+        name
+        for name in before.guests | after.guests
+        if before.guests.get(name) != after.guests.get(name)
+    } - names
+    wrong = [f"guest {name} changed and was not announced" for name in sorted(silent)]
+    for row in told:
+        seen, was = after.guests.get(row["what"], {}), before.guests.get(row["what"], {})
+        if row["action"] == "create" and was:
+            wrong.append(f"guest {row['what']} was to be created and was there before")
+        if row["action"] in ("modify", "restart") and not was:
+            wrong.append(f"guest {row['what']} was to {row['action']} and was not there before")
+        if row["action"] in ("create", "start", "restart") and seen.get("status") != "running":
+            wrong.append(f"guest {row['what']} does not run")
+        wrong += [
+            f"guest {row['what']}: {option} was announced as {value}, and is {seen.get(option)}"
+            for option, value in row["detail"].items()
+            if not _is_given(option, value, seen)
+        ]
+    return wrong
+
+
+def _is_given(option: str, value: str, seen: Mapping[str, str]) -> bool:
+    """Whether a container has the announced value; a node adds to some what nobody announces."""
+    if option == "rootfs":
+        storage, size = value.split(":")
+        found = seen["rootfs"]
+        return found.startswith(f"{storage}:") and found.endswith(f",size={size}G")
+    if option == "size":
+        return seen["rootfs"].endswith(f",size={value}")
+    return {*value.split(",")} <= {*seen.get(option, "").split(",")}
+
+
+def _templates(announced: Mapping[str, Row], before: Observation, after: Observation) -> list[str]:
+    wrong = announced.keys() ^ (after.templates - before.templates)
+    return [f"template {name} was announced or came, not both" for name in sorted(wrong)]
 
 
 def _entries_as_announced(announced: Mapping[str, Row], after: Observation) -> list[str]:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deploys.victoria_logs import PROGRAM
+from facts.archive import ROOT as ARCHIVES
+from group_data.victoria_logs import victoria_logs
+
 Change = tuple[str, str, str]
 """Kind, action and what, as a plan names them; of a setting, the service that it belongs to."""
 
@@ -20,6 +24,10 @@ SERVER_CONTAINER = "llama_cpp-server-1"
 BY_HAND_IMAGE = "by-hand:1"
 MODEL = "llama-3.2-3b-instruct"
 NODE_EXPORTER = "prometheus-node-exporter"
+BY_HAND_PASSWORD = (
+    "echo by-hand | runuser -u grafana -- grafana cli --config=/etc/grafana/grafana.ini"
+    " admin reset-admin-password --password-from-stdin"
+)
 
 
 @dataclass(frozen=True)
@@ -78,11 +86,13 @@ CONTENTS_AND_SETTINGS = (
     content("ssh", GRAFANA, "/etc/ssh/sshd_config.d/00-ai-idp.conf"),
     content("firewall", AUTOMATION, "/etc/ai-idp/firewall.nft"),
     content("node_exporter", MLFLOW, f"/etc/default/{NODE_EXPORTER}"),
+    content("journal_upload", XPS13, "/etc/systemd/journal-upload.conf.d/ai-idp.conf"),
     content("docker", JETSON, "/etc/docker/daemon.json"),
     content("models", SERVER, "/opt/ai-idp/models/requirements.txt"),
     content("llama_cpp", SERVER, "/opt/ai-idp/stacks/llama_cpp/compose.yaml"),
     content("nginx", GATEWAY, "/etc/nginx/nginx.conf"),
     content("prometheus", OBSERVATION, "/etc/prometheus/prometheus.yml"),
+    setting("grafana", GRAFANA, BY_HAND_PASSWORD),
     setting("base", XPS13, "hostname by-hand"),
     # None for ssh: disabling and enabling ssh.service makes systemd 257 lose sight of the running
     # sshd (its alias sshd.service goes and comes), and can end process 1 of a lab host.
@@ -117,9 +127,13 @@ MODES_AND_UNITS = (
     ),
     unit("firewall", AUTOMATION, "ai-idp-firewall.service", ("setting", "restore", "firewall")),
     unit("node_exporter", MLFLOW, f"{NODE_EXPORTER}.service"),
+    unit("victoria_logs", OBSERVATION, "victoria-logs.service"),
+    unit("journal_upload", XPS13, "systemd-journal-upload.service"),
     unit("docker", JETSON, "docker.service"),
     unit("nginx", GATEWAY, "nginx.service"),
     unit("prometheus", OBSERVATION, "prometheus.service"),
+    mode("grafana", GRAFANA, "/etc/grafana/secrets/admin-password"),
+    unit("grafana", GRAFANA, "grafana-server.service"),
     container("container", "start", f"docker stop {SERVER_CONTAINER}"),
     Drift(
         "wrong byte",
@@ -135,6 +149,14 @@ PACKAGES_AND_CONTAINERS = (
     package("ssh", AUTOMATION, "openssh-client"),
     package("firewall", MLFLOW, "nftables", ("setting", "restore", "firewall")),
     package_of_unit("node_exporter", XPS13, NODE_EXPORTER),
+    Drift(
+        "wrong byte",
+        "victoria_logs",
+        OBSERVATION,
+        # The file of a running program cannot be written to.
+        f"cd {ARCHIVES}/victoria-logs/* && cp -p {PROGRAM} x && echo >>x && mv x {PROGRAM}",
+        frozenset({("archive", "replace", f"victoria-logs {victoria_logs.version}")}),
+    ),
     package("docker", JETSON, "docker-compose"),
     package("models", SERVER, "python3-venv"),
     # The unit's file and its enablement belong to nginx-common.

@@ -10,9 +10,12 @@ import pytest
 from lab.machines import all_machines
 from lab.observer import Observation
 from lab.rollout import recorded, recorded_plan
+from planning import NOT_YET
 from tests.lab.announced import differences
 
 HOSTS = [machine.name for machine in all_machines()]
+NODES = [machine.name for machine in all_machines() if machine.is_node]
+GUESTS = [machine.name for machine in all_machines() if machine.is_guest]
 GATEWAY = "sclimers-gateway"
 
 Observed = dict[str, Observation]
@@ -37,6 +40,24 @@ def after() -> Observed:
 def test_the_plan_of_the_empty_lab_says_that_there_are_changes(plan: dict[str, Any]) -> None:
     assert plan["exit_code"] == 2
     assert (plan["failed"], plan["errors"], plan["absent"]) == ({}, [], [])
+
+
+def test_the_plan_without_guests_creates_them_and_tells_what_waits_for_them() -> None:
+    plan = recorded_plan("guests-plan.json")
+    assert plan["exit_code"] == 2
+    assert (plan["failed"], plan["errors"], plan["absent"]) == ({}, [], [])
+    assert plan["notices"] == {guest: [NOT_YET] for guest in GUESTS}
+    rows = [row for node in NODES for row in plan["hosts"][node] if row["kind"] == "guest"]
+    created = [row["what"] for row in rows if row["action"] == "create"]
+    assert sorted(created) == sorted(GUESTS)
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_the_guests_are_what_was_announced(node: str) -> None:
+    kinds = ("guest", "template")
+    rows = [row for row in recorded_plan("guests-plan.json")["hosts"][node] if row["kind"] in kinds]
+    before, after = recorded("guests-before.json")[node], recorded("guests-after.json")[node]
+    assert differences(rows, before, after) == []
 
 
 @pytest.mark.parametrize("host", HOSTS)

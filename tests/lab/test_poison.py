@@ -18,8 +18,10 @@ import secret_store
 from lab import network
 from lab.checkout import KEY_FILE, ROOT, container_name
 from tests.lab.conftest import INVENTORY, PYINFRA, converge, shell
+from tests.lab.logs import found
 from tests.lab.poison import Poison, uploads
 from tests.lab.poison_places import CONTENTS, content, readable_by_all, watched
+from tests.lab.waiting import wait_until
 
 HOSTS = sorted(network.read().hosts)
 SERVER, GATEWAY, OBSERVATION = "schlimers-server", "sclimers-gateway", "sclimers-observation"
@@ -141,6 +143,21 @@ def test_no_file_that_all_can_read_has_a_secret(
     host: str, evidence: Evidence, poison: Poison
 ) -> None:
     assert readable_by_all(host, poison) == []
+
+
+def stored() -> bytes:
+    """What the hosts sent of themselves, as VictoriaLogs has it: each text once."""
+    rows = found("* | uniq by (_msg, _CMDLINE)")
+    return "\n".join(f"{row.get('_msg')} {row.get('_CMDLINE')}" for row in rows).encode()
+
+
+def test_what_the_hosts_sent_has_no_secret(evidence: Evidence, poison: Poison) -> None:
+    assert poison.found(stored()) == set()
+
+
+def test_a_planted_line_is_found_in_what_the_hosts_sent(planted: str) -> None:
+    give(OBSERVATION, "logger", planted)
+    wait_until("it arrives", lambda: Poison({"planted": planted}).found(stored()) != set())
 
 
 def _as_upload(value: bytes) -> bytes:

@@ -15,9 +15,13 @@ from facts.sources import Source
 from tests.fake_host import run
 
 
-def test_log_options_are_strings_as_dockerd_wants_them() -> None:
-    options = Docker(log_file_mib=20, log_files=5).daemon()["log-opts"]
-    assert options == {"max-size": "20m", "max-file": "5"}
+def test_what_a_container_says_goes_to_the_journal_with_its_project_and_service() -> None:
+    daemon = Docker().daemon()
+    assert daemon["log-driver"] == "journald"
+    assert daemon["log-opts"] == {
+        "tag": "{{.Name}}",
+        "labels": "com.docker.compose.project,com.docker.compose.service",
+    }
 
 
 def test_the_pool_is_given_as_base_and_size() -> None:

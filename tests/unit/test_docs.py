@@ -18,7 +18,7 @@ from deploys.topology import Topology
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EVERYWHERE = {"base", "ssh", "firewall", "node_exporter"}
+EVERYWHERE = {"base", "ssh", "firewall", "node_exporter", "journal_upload"}
 RECORDINGS = sorted(path.stem for path in (ROOT / "docs").glob("*.ansi"))
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "lab" / "README.md"]
 FIELDS = [

@@ -209,7 +209,8 @@ def test_a_pinned_host_is_not_asked_about_again(target: Target) -> None:
     _pin(target)
     before = target.known_hosts.stat()
     host_keys.verified(target, None, _never, replace=False)
-    assert target.known_hosts.stat() == before
+    after = target.known_hosts.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_host_with_another_key_is_refused_until_told_to_replace_it(
@@ -519,3 +520,71 @@ def test_missing_data_are_named() -> None:
     data = {key: value for key, value in DATA.items() if key != "ssh_key"}
     with pytest.raises(TrustError, match="jetson has no `ssh_key`"):
         targets.of(InventoryHost("jetson", (), data))
+
+
+def _guest_inventory(target: Target, path: Path) -> Path:
+    _inventory(target, path)
+    data = "{'node': 'box', 'vmid': 121, 'cores': 1, 'memory_mib': 512, 'disk_gib': 4}"
+    text = path.read_text().replace("('crate', {", "('crate', {'guest': " + data + ", ")
+    path.write_text(text.replace("'127.0.0.1'", "'localhost'").replace("localhost", "127.0.0.1", 1))
+    return path
+
+
+def _tell(sshd: Sshd, key: str) -> None:
+    """Have the node tell this as the key of its container 121."""
+    sshd.add_tool("sudo", 'while [ "${1#-}" != "$1" ]; do shift; done; exec "$@"')
+    sshd.add_tool("pct", f'[ "$1 $2 $3" = "exec 121 --" ] && echo "{key}"')
+
+
+def test_a_guest_is_trusted_through_its_node_and_nobody_is_asked(
+    sshd: Sshd, target: Target, tmp_path: Path
+) -> None:
+    _admit(sshd, target)
+    _tell(sshd, (sshd.directory / "host_ed25519.pub").read_text().strip())
+    inventory = _guest_inventory(target, tmp_path / "inventory.py")
+    _pin(target)
+    status, said = _command(inventory, "crate")
+    assert status == 0, said
+    assert "[localhost]:" in target.known_hosts.read_text()
+
+
+def test_a_guest_that_shows_another_key_than_its_node_tells_is_refused(
+    sshd: Sshd, target: Target, tmp_path: Path
+) -> None:
+    _admit(sshd, target)
+    other, _ = operator_key.load_or_make(tmp_path / "other")
+    _tell(sshd, operator_key.authorized_line(other))
+    inventory = _guest_inventory(target, tmp_path / "inventory.py")
+    _pin(target)
+    status, said = _command(inventory, "crate")
+    assert status == 1
+    assert f"not {other.fingerprint}: this is another machine, or someone is between" in said
+    assert "localhost" not in target.known_hosts.read_text()
+
+
+@pytest.mark.parametrize(
+    ("tool", "said"),
+    [
+        ("echo 'CT 121 not running' >&2; exit 255", "does not tell the host key of crate"),
+        ("echo hello", "told no host key of crate, but: hello"),
+        ("echo ssh-ed25519 x", "told no host key of crate, but: ssh-ed25519 x"),
+    ],
+)
+def test_a_node_that_does_not_tell_a_key_is_named(
+    sshd: Sshd, target: Target, tmp_path: Path, tool: str, said: str
+) -> None:
+    _admit(sshd, target)
+    _tell(sshd, "")
+    sshd.add_tool("pct", tool)
+    inventory = _guest_inventory(target, tmp_path / "inventory.py")
+    _pin(target)
+    status, output = _command(inventory, "crate")
+    assert (status, said in output) == (1, True), output
+
+
+def test_a_node_that_is_not_trusted_vouches_for_nobody(target: Target, tmp_path: Path) -> None:
+    inventory = _guest_inventory(target, tmp_path / "inventory.py")
+    status, said = _command(inventory, "crate")
+    assert status == 1
+    assert "box vouches for its guest crate, but is not trusted itself" in said
+    assert not target.known_hosts.exists()

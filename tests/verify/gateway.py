@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import socket
@@ -14,6 +15,7 @@ from typing import Any
 
 from deploys.gateway import host_names
 from deploys.nginx import HTTPS
+from deploys.nginx_logins import USER
 from deploys.topology import Machine
 
 ANSWER_SECONDS = 60
@@ -57,12 +59,23 @@ class Gateway:
     trust: ssl.SSLContext
 
     def ask(
-        self, path: str, body: Any = None, key: str | None = None, host: str | None = None
+        self,
+        path: str,
+        body: Any = None,
+        key: str | None = None,
+        host: str | None = None,
+        password: str | None = None,
     ) -> Answer:
-        """What it answers to a GET, or to a POST of `body` as JSON, on a connection of its own."""
+        """What it answers to a GET, or to a POST of `body` as JSON, on a connection of its own.
+
+        `key` is shown as programs do, `password` as the browser of the user admin does.
+        """
         headers = {"Host": host or self.name}
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
+        if password is not None:
+            shown = base64.b64encode(f"{USER}:{password}".encode()).decode()
+            headers["Authorization"] = f"Basic {shown}"
         method, content = ("GET", None) if body is None else ("POST", json.dumps(body))
         with closing(Connection(self.address, self.name, self.trust)) as connection:
             connection.request(method, path, content, headers)

@@ -10,6 +10,7 @@ import pytest
 from testinfra.host import Host
 
 import secret_store
+from deploys import container_health
 from deploys.docker import DAEMON, IN_THE_WAY, Docker
 from deploys.topology import Machine
 from operations.compose import STACKS
@@ -64,6 +65,16 @@ def test_containers_outlive_a_restart_of_the_engine(engine: Any, settings: Docke
     assert engine["LiveRestoreEnabled"] == settings.keep_containers_running
 
 
+def test_the_health_of_each_container_is_written_for_prometheus(host: Host) -> None:
+    listed = "docker ps --all --filter label=com.docker.compose.project --format '{{.ID}}' | wc -l"
+    age = host.check_output(
+        f"echo $(($(date +%s) - $(stat --format %Y {container_health.METRICS})))"
+    )
+    assert int(age) < 120
+    found = host.file(container_health.METRICS).content_string
+    assert f"ai_idp_containers {host.check_output(listed)}\n" in found
+
+
 def test_the_address_pool_is_in_force(engine: Any, settings: Docker) -> None:
     pool = {"Base": str(settings.address_pool), "Size": settings.network_prefix_bits}
     assert engine["DefaultAddressPools"] == [pool]
@@ -83,9 +94,10 @@ def test_no_container_network_has_the_address_of_a_host(host: Host, settings: Do
     assert all(IPv4Network(subnet).subnet_of(settings.address_pool) for subnet in subnets)
 
 
-def test_logs_of_containers_are_rotated(host: Host, settings: Docker) -> None:
+def test_what_containers_say_goes_to_the_journal(host: Host, settings: Docker) -> None:
     command = "docker inspect $(docker ps --quiet) --format '{{json .HostConfig.LogConfig}}'"
-    expected = {"Type": "json-file", "Config": settings.daemon()["log-opts"]}
+    daemon = settings.daemon()
+    expected = {"Type": daemon["log-driver"], "Config": daemon["log-opts"]}
     running = host.check_output("docker ps --quiet")
     configured = host.check_output(command).splitlines() if running else []
     assert all(json.loads(line) == expected for line in configured)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from testinfra.host import Host
 
 from deploys.embeddings import Embeddings
 from deploys.gateway import host_names
-from deploys.nginx import HTTP
+from deploys.nginx import HTTP, Nginx
 from deploys.topology import Machine, Topology
 from tests.verify import gateway as client
 from tests.verify.gateway import ANSWER_SECONDS, Answer, Gateway
@@ -23,18 +24,23 @@ SHOW_ON_FAILURE = (
     "journalctl --unit nginx --lines 20 --no-pager",
     "tail -n 20 /var/log/nginx/error.log",
 )
-PATHS = {
+GUARDED = {
     "llama_cpp": "/llama",
     "vllm": "/vllm",
     "embeddings": "/embeddings",
     "triton": "/triton",
 }
-"""Where the gateway has each role."""
+"""Where the gateway has each role that wants a key."""
+LOCKED = {"prometheus": "/prometheus", "alertmanager": "/alertmanager", "victoria_logs": "/logs"}
+"""Where it has each role that it asks a password for itself."""
+PATHS = {**GUARDED, **LOCKED, "grafana": "/grafana"}
 PRESENT = {
     "chat_role": ("llama_cpp", "vllm"),
     "embedding_role": ("embeddings",),
     "openai_role": ("llama_cpp", "vllm", "embeddings"),
-    "guarded_role": tuple(PATHS),
+    "guarded_role": tuple(GUARDED),
+    "locked_role": tuple(LOCKED),
+    "routed_role": tuple(PATHS),
 }
 USED = {
     "llama_cpp": "/v1/chat/completions",
@@ -44,8 +50,15 @@ USED = {
 }
 """What each role is there for."""
 OFF_THE_LIST = [
-    "/",
     "/metrics",
+    "/index.html",
+    "/status/",
+    "/status/no-role",
+    "/passwords/prometheus",
+    *(f"/prometheus{tail}" for tail in ("/-/reload", "/-/quit", "/debug/pprof/", "/api/v1/write")),
+    *("/prometheus/api/v1/admin/tsdb/snapshot", "/prometheus/x/../-/quit", "/prometheus/%2d/quit"),
+    *("/alertmanager/-/reload", "/alertmanager/debug/pprof/", "/grafana/metrics"),
+    *("/logs/insert/jsonline", "/logs/select/../insert/jsonline", "/logs/metrics", "/logs/flags"),
     *(
         f"{path}{tail}"
         for path in ("/llama", "/vllm", "/embeddings")
@@ -162,6 +175,10 @@ def test_answers_carry_the_security_headers(gateway: Gateway) -> None:
     headers = gateway.ask("/health").headers
     assert headers["Strict-Transport-Security"] == "max-age=31536000"
     assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Request-ID"]
     assert headers["Server"] == "nginx"
 
 
@@ -169,7 +186,7 @@ def test_answers_carry_the_security_headers(gateway: Gateway) -> None:
 def test_a_path_off_the_list_does_not_exist(
     gateway: Gateway, path: str, key_of: Callable[[str], str], topology: Topology
 ) -> None:
-    (role,) = [r for r, prefix in PATHS.items() if path.startswith(prefix)] or ["llama_cpp"]
+    (role,) = [r for r, prefix in GUARDED.items() if path.startswith(prefix)] or ["llama_cpp"]
     key = key_of(role) if topology.having(role) else "none"
     assert gateway.ask(path, key=key).status == 404
 
@@ -186,7 +203,7 @@ def test_nobody_is_served_without_the_key_of_the_role(
 def test_the_key_of_one_role_opens_no_other(
     gateway: Gateway, guarded_role: str, key_of: Callable[[str], str], topology: Topology
 ) -> None:
-    others = [role for role in PATHS if role != guarded_role and topology.having(role)]
+    others = [role for role in GUARDED if role != guarded_role and topology.having(role)]
     path, body = f"{PATHS[guarded_role]}{USED[guarded_role]}", {"input": "hello", **chat("any")}
     assert {role: gateway.ask(path, body, key=key_of(role)).status for role in others} == (
         dict.fromkeys(others, 401)
@@ -268,6 +285,75 @@ def test_an_embedding_has_the_dimension_of_the_model(
     assert answer.status == 200
     lengths = [len(found["embedding"]) for found in answer.json()["data"]]
     assert lengths == [settings.dimension] * len(inputs)
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_nobody_sees_a_locked_page_without_the_password(
+    gateway: Gateway, locked_role: str, password: str | None
+) -> None:
+    answer = gateway.ask(f"{PATHS[locked_role]}/", password=password)
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+def test_the_password_opens_a_locked_page(
+    gateway: Gateway, locked_role: str, topology: Topology, secret: Callable[[str], str]
+) -> None:
+    route = topology.having(locked_role)[0].settings[locked_role].route()
+    assert route is not None and route.password_secret is not None
+    answer = gateway.ask(route.page, password=secret(route.password_secret))
+    assert answer.status in (200, 302)
+    assert answer.headers.get_all("X-Frame-Options") == ["DENY"]
+
+
+def test_the_status_page_says_how_every_service_is(
+    gateway: Gateway, routed_role: str, topology: Topology
+) -> None:
+    route = topology.having(routed_role)[0].settings[routed_role].route()
+    assert route is not None
+    answer = gateway.ask("/")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    (row,) = [row for row in answer.text.split("<li>")[1:] if f">{route.title}<" in row]
+    assert "</span> answers</span>" in row
+
+
+def test_the_certificate_of_the_authority_can_be_downloaded(gateway: Gateway) -> None:
+    assert gateway.ask("/ca.crt").text == _trusted(gateway.trust)
+
+
+def test_a_request_is_logged_and_counted(
+    host: Host, gateway: Gateway, machine: Machine, settings: Nginx
+) -> None:
+    identity = gateway.ask("/health").headers["X-Request-ID"]
+    log = host.file("/var/log/nginx/access.log").content_string.splitlines()
+    (line,) = [json.loads(line) for line in log if identity in line]
+    assert (line["route"], line["status"], line["path"]) == ("gateway", 200, "/health")
+    url = f"http://{machine.address}:{settings.metrics_port}/metrics"
+    samples = host.check_output("curl --silent --fail %s", url)
+    assert 'nginx_requests_total{route="gateway",status="200"}' in samples
+    assert 'nginx_request_seconds_bucket{route="gateway",le="+Inf"}' in samples
+    assert 'nginx_sent_bytes_total{route="gateway"}' in samples
+
+
+def test_metrics_are_on_the_address_of_the_host_only(
+    host: Host, machine: Machine, settings: Nginx
+) -> None:
+    assert host.service("mtail").is_enabled
+    assert host.socket(f"tcp://{machine.address}:{settings.metrics_port}").is_listening
+    assert not host.socket(f"tcp://127.0.0.1:{settings.metrics_port}").is_listening
+
+
+def test_the_logs_are_rotated(host: Host) -> None:
+    said = host.run("logrotate --debug /etc/logrotate.d/nginx")
+    assert said.rc == 0
+    assert "rotating pattern: /var/log/nginx/*.log" in said.stderr
+
+
+def test_hashes_of_passwords_are_for_the_workers_alone(host: Host) -> None:
+    listing = "find /etc/nginx/passwords -printf '%m %u:%g %y\n'"
+    found = set(host.check_output(listing).splitlines())
+    assert found <= {"750 root:www-data d", "640 root:www-data f"}
 
 
 def test_keys_do_not_reach_the_access_log(

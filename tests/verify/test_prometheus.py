@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from deploys.prometheus import Prometheus
+from deploys.alertmanager import Alertmanager, endpoint
+from deploys.prometheus import Probed, Prometheus, rule_files
 from deploys.topology import Machine, Topology
 from tests.verify import connections
 from tests.verify.connections import AbsentError
@@ -40,6 +41,13 @@ class Api:
         active = self.ask("targets?state=active")["activeTargets"]
         return {(t["labels"]["job"], t["labels"]["instance"]): t for t in active}
 
+    def values(self, query: str) -> dict[str, float]:
+        """The samples of an instant query by their label `instance`."""
+        command = f"curl --silent --show-error --fail --max-time 10 --get {self.url}/query"
+        said = self.host.check_output(f"{command} --data-urlencode %s", f"query={query}")
+        found = json.loads(said)["data"]["result"]
+        return {one["metric"].get("instance", ""): float(one["value"][1]) for one in found}
+
 
 @pytest.fixture
 def api(host: Host, machine: Machine, settings: Prometheus) -> Api:
@@ -62,6 +70,8 @@ def test_it_asks_every_declared_target_and_no_other(
     api: Api, topology: Topology, settings: Prometheus
 ) -> None:
     declared = {(t.scrape.job, t.machine.name): t.endpoint for t in topology.targets()}
+    if probed := Probed.of(topology):
+        declared |= {("blackbox", probe.url): probe.url for probe in probed.probes}
 
     def asked() -> dict[tuple[str, str], str]:
         return {key: t["discoveredLabels"]["__address__"] for key, t in api.targets().items()}
@@ -82,9 +92,49 @@ def test_every_target_is_up(api: Api, topology: Topology, settings: Prometheus) 
     assert _settled(state, expected, settings) == expected
 
 
+def test_every_route_of_the_gateway_is_probed_and_well(
+    api: Api, topology: Topology, settings: Prometheus
+) -> None:
+    probed = Probed.of(topology)
+    if probed is None:
+        pytest.skip("the inventory has no gateway, or nobody who probes it")
+    expected = {probe.url: 1.0 for probe in probed.probes}
+    assert _settled(lambda: api.values("probe_success"), expected, settings) == expected
+    assert set(api.values("probe_ssl_earliest_cert_expiry")) == set(expected)
+
+
+def test_the_rules_of_every_role_are_loaded_and_none_fails(
+    api: Api, topology: Topology, settings: Prometheus
+) -> None:
+    declared = sorted(file.path for file in rule_files(topology))
+    expected = dict.fromkeys(declared, ("ok",))
+
+    def found() -> dict[str, tuple[str, ...]]:
+        states: dict[str, set[str]] = {}
+        for group in api.ask("rules")["groups"]:
+            said = {rule.get("lastError") or rule["health"] for rule in group["rules"]}
+            states.setdefault(group["file"], set()).update(said)
+        return {file: tuple(sorted(said)) for file, said in sorted(states.items())}
+
+    assert _settled(found, expected, settings) == expected
+
+
+def test_it_knows_every_alertmanager(api: Api, topology: Topology, settings: Prometheus) -> None:
+    expected = [
+        f"http://{endpoint(held, machine)}/api/v2/alerts"
+        for machine, held in topology.holders(Alertmanager)
+    ]
+
+    def known() -> list[str]:
+        return [one["url"] for one in api.ask("alertmanagers")["activeAlertmanagers"]]
+
+    assert _settled(known, expected, settings) == expected
+
+
 def test_answers_are_kept_as_long_as_declared(api: Api, settings: Prometheus) -> None:
     flags = api.ask("status/flags")
     assert flags["storage.tsdb.retention.time"] == f"{settings.retention_days}d"
+    assert flags["storage.tsdb.retention.size"] == f"{settings.size_limit_gib}GiB"
 
 
 def test_it_can_neither_be_stopped_nor_emptied_from_outside(api: Api) -> None:
