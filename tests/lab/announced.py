@@ -37,6 +37,7 @@ ARCHIVE = r"/opt/ai-idp/archives/[^/]+/[^/]+"
 STARTED_BY_OTHERS: Mapping[str, str] = {
     r"containerd\.service|docker\.socket": "docker.service requires them",
     r"unattended-upgrades\.service": "enabled by its announced package",
+    r"systemd-journal-upload\.service": "ends and starts again for as long as VictoriaLogs is off",
     r"user(-runtime-dir)?@\d+\.service": "somebody is logged in",
 }
 """Units (regular expressions) whose state no plan names, and whose doing it is."""
