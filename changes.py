@@ -14,6 +14,8 @@ import click
 from pyinfra.api.host import Host
 from pyinfra.context import ctx_state, state
 
+import absence
+
 JOURNAL = "AI_IDP_PLAN_JOURNAL"
 """Environment variable: the file to which a dry run appends its changes, a JSON line each."""
 
@@ -58,15 +60,16 @@ def notice(host: Host, text: str) -> None:
 
 
 @atexit.register
-def _record_failed_hosts() -> None:
-    """pyinfra's JSON of a dry run does not say which hosts failed; the journal does."""
+def _record_missing_hosts() -> None:
+    """pyinfra's JSON of a dry run says neither which hosts failed nor which are absent."""
     if JOURNAL not in os.environ or not ctx_state.isset():  # type: ignore[no-untyped-call]
         return
     if not state.initialised:
         return
     for host in state.failed_hosts:
-        absent = bool(host.data.get("may_be_absent"))
-        _write({"failed": host.name, "may_be_absent": absent})
+        _write({"failed": host.name})
+    for name in absence.absent:
+        _write({"absent": name})
 
 
 def unified_diff(path: str, old: bytes | None, new: bytes | None) -> str:

@@ -13,12 +13,10 @@ from typing import Any
 
 import click
 
+from absence import is_away
 from changes import JOURNAL
 
 ROOT = Path(__file__).parent
-
-NO_ANSWER = "Could not connect"
-"""What pyinfra says of a host that is off; one with another host key or login is not absent."""
 
 NOT_YET = "it does not exist yet; `make apply` creates it first, the rest is planned once it exists"
 OFF = "it is off; `make apply` starts it first, the rest is planned once it runs"
@@ -108,12 +106,12 @@ def _collect(run: subprocess.CompletedProcess[str], records: list[dict[str, Any]
             _add(plan.hosts.setdefault(record["host"], []), record)
         elif "notice" in record:
             plan.notices.setdefault(record["host"], []).append(record["notice"])
-        elif record["may_be_absent"] and _is_away(_reason(record["failed"], said)):
-            plan.absent.append(record["failed"])
+        elif "absent" in record:
+            plan.absent.append(record["absent"])
         else:
             plan.failed[record["failed"]] = _reason(record["failed"], said)
     coming = _set_aside_coming_guests(plan)
-    if run.returncode != 0 and not plan.failed and not plan.absent and not coming:
+    if run.returncode != 0 and not plan.failed and not coming:
         plan.errors.append(said.strip() or f"pyinfra ended with {run.returncode}")
     _add_unannounced(plan, run.stdout)
     return plan
@@ -125,15 +123,11 @@ def _set_aside_coming_guests(plan: Plan) -> list[str]:
     started = {row["what"]: OFF for row in guests if row["action"] == "start"}
     created = {row["what"]: NOT_YET for row in guests if row["action"] == "create"}
     why = {**started, **created}
-    coming = [host for host, reason in plan.failed.items() if host in why if _is_away(reason)]
+    coming = [host for host, reason in plan.failed.items() if host in why if is_away(reason)]
     for host in coming:
         del plan.failed[host]
         plan.notices.setdefault(host, []).append(why[host])
     return coming
-
-
-def _is_away(reason: str) -> bool:
-    return NO_ANSWER in reason
 
 
 def _add(rows: list[dict[str, Any]], record: dict[str, Any]) -> None:

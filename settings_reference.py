@@ -1,4 +1,4 @@
-"""The settings reference: docs/settings.md, from the settings of roles, Hardware and Guest.
+"""The settings reference: docs/settings.md, from the settings of roles, Hardware, Power and Guest.
 
 ``python -m settings_reference`` writes it; with ``--check`` it only says whether it is current.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from deploys.guest import Guest
 from deploys.hardware import Hardware
+from deploys.power import Power
 from deploys.roles import role_names, settings_class
 from deploys.settings import Settings
 
@@ -42,7 +43,7 @@ def reference() -> str:
     """The whole document: the roles in alphabetical order, then what a host can have."""
     classes = (settings_class(role) for role in role_names())
     sections = (_section(found) for found in classes if found is not None)
-    return "\n".join([_HEAD, *sections, _hardware(), _guest()])
+    return "\n".join([_HEAD, *sections, _hardware(), _power(), _guest()])
 
 
 def models(settings: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -78,6 +79,16 @@ def _hardware() -> str:
 claim memory, cards or disk; `make budget` shows what they take.
 """
     return _tables(head, Hardware)
+
+
+def _power() -> str:
+    head = """\
+## power
+
+`"power": Power(...)` beside a host's address in `inventory.py`, of a host with the role `ups`.
+`make budget` and [power.md](power.md) show the sum.
+"""
+    return _tables(head, Power)
 
 
 def _guest() -> str:
@@ -116,7 +127,17 @@ def _type(field: FieldInfo) -> str:
         for attribute, words in _LIMITS.items()
         if getattr(limit, attribute, None) is not None
     ]
-    return ", ".join([f"`{_written(field.annotation)}`", *limits])
+    return ", ".join([f"`{_written(_without_checks(field.annotation))}`", *limits])
+
+
+def _without_checks(annotation: Any) -> Any:
+    """The annotation without what validates the keys and values of a dictionary."""
+    if get_origin(annotation) is Annotated:
+        return _without_checks(get_args(annotation)[0])
+    if get_origin(annotation) is dict:
+        keys, values = map(_without_checks, get_args(annotation))
+        return dict[keys, values]  # type: ignore[valid-type]
+    return annotation
 
 
 def _written(annotation: Any) -> str:

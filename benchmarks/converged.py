@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 import planning
-from benchmarks import sample, speed_page
+from benchmarks import sample, speed_page, tracking
 from benchmarks.pairs import Comparison, Contender, compare
 from benchmarks.remote_commands import count
 from benchmarks.result import Result, machine, versions
@@ -49,7 +49,9 @@ def main(pairs: int) -> None:
         comparisons=comparisons,
         remote_commands=count(INVENTORY, "deploy.py", "-y"),
     )
-    click.echo(f"wrote {result.save()} and {speed_page.write()}")
+    saved = result.save()
+    click.echo(f"wrote {saved} and {speed_page.write()}")
+    click.echo(tracking.record("converged", result, saved, ROOT / INVENTORY))
 
 
 def _comparisons(hosts: Iterable[str], pairs: int) -> Iterable[Comparison]:

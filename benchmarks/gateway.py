@@ -18,7 +18,7 @@ import click
 
 import inventory_json
 import secret_store
-from benchmarks import speed_page
+from benchmarks import speed_page, tracking
 from benchmarks.pairs import Comparison
 from benchmarks.result import GatewayResult, machine, versions
 from deploys.gateway import host_names
@@ -51,7 +51,9 @@ def main(pairs: int, loads: int) -> None:
         versions={**versions(), "nginx": nginx},
         comparisons=comparisons,
     )
-    click.echo(f"wrote {result.save()} and {speed_page.write()}")
+    saved = result.save()
+    click.echo(f"wrote {saved} and {speed_page.write()}")
+    click.echo(tracking.record("gateway", result, saved, INVENTORY))
 
 
 def _streams(topology: Topology, pairs: int) -> Iterable[Comparison]:

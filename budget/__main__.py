@@ -13,6 +13,7 @@ from pathlib import Path
 import pyinfra_cli  # noqa: F401
 
 import preflight
+from budget import power, power_report
 from budget.report import budget_of, console
 from deploys.topology import Machine
 from preflight import selection
@@ -32,6 +33,8 @@ def main() -> None:
     limited = Invocation(inventory=options.inventory, limit=tuple(options.limit))
     problems += selection.unmatched(topology, limited)
     _show(selection.selected(topology, limited))
+    for supply in power.supplies(topology):
+        console().print(power_report.drawn(supply))
     if problems:
         sys.stdout.flush()
         raise Refused(problems)

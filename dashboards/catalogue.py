@@ -7,11 +7,11 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import backups, gateway, gpu, hosts, inference, jetson, logs, overview
+from dashboards import backups, gateway, gpu, hosts, inference, jetson, logs, overview, ups
 from dashboards.panels import Dashboard
 
 FOLDER = Path(__file__).parents[1] / "files" / "grafana" / "dashboards"
-MODULES = (overview, gpu, inference, hosts, gateway, jetson, backups, logs)
+MODULES = (overview, gpu, inference, hosts, gateway, jetson, backups, ups, logs)
 DASHBOARDS: tuple[Dashboard, ...] = tuple(module.DASHBOARD for module in MODULES)
 
 

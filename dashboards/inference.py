@@ -123,33 +123,36 @@ VLLM_LOAD = Row(
 )
 
 LLAMA = Row(
-    "llama.cpp and embeddings",
+    "llama.cpp, embeddings and edge",
     (
         Panel(
             "Tokens of llama.cpp",
-            "Tokens read and written each second by llama.cpp, and read by embeddings, mean of 5 "
-            "minutes.",
+            "Tokens read and written each second by llama.cpp and on the Jetson, and read by "
+            "embeddings, mean of 5 minutes.",
             TOKENS_PER_SECOND,
             (
                 Query("instance:llama_cpp_generation_tokens:rate5m", "llama.cpp written"),
                 Query("instance:llama_cpp_prompt_tokens:rate5m", "llama.cpp read"),
                 Query("instance:embeddings_prompt_tokens:rate5m", "embeddings read"),
+                Query("instance:edge_generation_tokens:rate5m", "edge written"),
+                Query("instance:edge_prompt_tokens:rate5m", "edge read"),
             ),
             width=6,
         ),
         Panel(
             "Time for each token",
-            "Mean time that llama.cpp takes for a token of one answer. It has no histograms.",
+            "Mean time that llama.cpp takes for a token of one answer, on the server and on the "
+            "Jetson. It has no histograms.",
             units.Seconds,
             (
                 Query(
-                    'rate(llamacpp:tokens_predicted_seconds_total{job="llama_cpp"}[5m]) '
-                    '/ rate(llamacpp:tokens_predicted_total{job="llama_cpp"}[5m])',
+                    'rate(llamacpp:tokens_predicted_seconds_total{job=~"llama_cpp|edge"}[5m]) '
+                    '/ rate(llamacpp:tokens_predicted_total{job=~"llama_cpp|edge"}[5m])',
                     "written, {{instance}}",
                 ),
                 Query(
-                    'rate(llamacpp:prompt_seconds_total{job="llama_cpp"}[5m]) '
-                    '/ rate(llamacpp:prompt_tokens_total{job="llama_cpp"}[5m])',
+                    'rate(llamacpp:prompt_seconds_total{job=~"llama_cpp|edge"}[5m]) '
+                    '/ rate(llamacpp:prompt_tokens_total{job=~"llama_cpp|edge"}[5m])',
                     "read, {{instance}}",
                 ),
             ),
@@ -172,9 +175,9 @@ LLAMA = Row(
             units.PercentUnit,
             (
                 Query(
-                    'rate(llamacpp:prompt_tokens_cached_total{job="llama_cpp"}[5m]) '
-                    '/ (rate(llamacpp:prompt_tokens_cached_total{job="llama_cpp"}[5m]) '
-                    '+ rate(llamacpp:prompt_tokens_total{job="llama_cpp"}[5m]))',
+                    'rate(llamacpp:prompt_tokens_cached_total{job=~"llama_cpp|edge"}[5m]) '
+                    '/ (rate(llamacpp:prompt_tokens_cached_total{job=~"llama_cpp|edge"}[5m]) '
+                    '+ rate(llamacpp:prompt_tokens_total{job=~"llama_cpp|edge"}[5m]))',
                     "{{instance}}",
                 ),
             ),
@@ -225,6 +228,6 @@ TRITON = Row(
 DASHBOARD = Dashboard(
     uid="inference",
     title="Inference",
-    description="Speed, queues and caches of vLLM, llama.cpp, embeddings and Triton.",
+    description="Speed, queues and caches of vLLM, llama.cpp, embeddings, edge and Triton.",
     rows=(VLLM_SPEED, VLLM_LOAD, LLAMA, TRITON),
 )

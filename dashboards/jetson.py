@@ -37,11 +37,22 @@ BOARD = Row(
             maximum=1,
         ),
         Panel(
+            "Clock",
+            "Clock of the graphics unit. Far below what it was, under load, it is throttled.",
+            units.Hertz,
+            (Query("jetson_gpu_frequency_hertz", "{{instance}}"),),
+        ),
+        Panel(
+            "Power mode",
+            "The mode that nvpmodel has set.",
+            units.Short,
+            (Query("jetson_power_mode_info", "{{instance}} {{mode}}"),),
+        ),
+        Panel(
             "Memory",
             "Memory that programs could still have; graphics and processor share it.",
             units.BytesIEC,
             (Query(f"node_memory_MemAvailable_bytes {ON_JETSON}", "{{instance}}"),),
-            width=24,
         ),
     ),
 )

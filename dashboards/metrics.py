@@ -14,6 +14,7 @@ from dashboards.units import (
     BYTE,
     CELSIUS,
     CODE,
+    HERTZ,
     ITEM,
     MEBIBYTE,
     MEGAHERTZ,
@@ -225,22 +226,50 @@ BACKUP = _table(
     gauges={
         "ai_idp_backup_last_success_timestamp_seconds": SECOND,
         "ai_idp_backup_size_bytes": BYTE,
+        "ai_idp_backup_check_last_success_timestamp_seconds": SECOND,
+        "ai_idp_backup_drill_last_success_timestamp_seconds": SECOND,
+    },
+)
+N8N = _table(
+    "n8n 2.40.7 dist/metrics/prometheus, with the events of its message event bus",
+    counters={"n8n_workflow_failed_total": ITEM, "n8n_workflow_started_total": ITEM},
+)
+COMMIT_EVENTS = _table(
+    "role commit_events: its own text file",
+    gauges={
+        "ai_idp_commit_events_waiting": ITEM,
+        "ai_idp_commit_events_untagged": ITEM,
+        "ai_idp_commit_events_oldest_seconds": SECOND,
+        "ai_idp_commit_events_rejected": ITEM,
+        "ai_idp_commit_events_last_run_timestamp_seconds": SECOND,
+    },
+)
+VAULT = _table(
+    "role vault: its own text file",
+    gauges={
+        "ai_idp_vault_last_sync_timestamp_seconds": SECOND,
+        "ai_idp_vault_files": ITEM,
     },
 )
 JETSON = _table(
-    "role jetson: its own text file",
+    "files/jetson/jetson_metrics.py",
     gauges={
         "jetson_temperature_celsius": CELSIUS,
         "jetson_power_watts": WATT,
         "jetson_gpu_load_ratio": RATIO,
+        "jetson_gpu_frequency_hertz": HERTZ,
+        "jetson_power_mode_info": ITEM,
+        "jetson_last_sample_timestamp_seconds": SECOND,
     },
 )
 UPS = _table(
-    "nut_exporter README.md",
+    "nut_exporter README.md; files/ups/ups_metrics.py",
     gauges={
+        "ai_idp_ups_client_connected": ITEM,
         "network_ups_tools_ups_status": ITEM,
         "network_ups_tools_battery_charge": PERCENT,
         "network_ups_tools_battery_runtime": SECOND,
+        "network_ups_tools_ups_load": PERCENT,
     },
 )
 
@@ -258,6 +287,9 @@ METRICS: dict[str, Metric] = (
     | VICTORIA_LOGS
     | BLACKBOX
     | BACKUP
+    | N8N
+    | COMMIT_EVENTS
+    | VAULT
     | JETSON
     | UPS
 )

@@ -98,6 +98,7 @@ WORK = Row(
             (
                 Query("sum(instance:vllm_generation_tokens:rate5m)", "vLLM"),
                 Query("sum(instance:llama_cpp_generation_tokens:rate5m)", "llama.cpp"),
+                Query("sum(instance:edge_generation_tokens:rate5m)", "edge"),
             ),
         ),
         Panel(

@@ -1,7 +1,8 @@
 """Alertmanager: tells people of alerts, once and together, and sends the heartbeat.
 
 Listens on the host's address. Keeps silences and what it sent in /var/lib/prometheus/alertmanager,
-also when the role is removed. Without a receiver alerts are shown on its page alone.
+also when the role is removed. Without a receiver alerts are shown on its page alone. Where a host
+has n8n, they are posted there too, and become notes.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from pyinfra import host, inventory
 from pyinfra.api.deploy import deploy
 
 import secret_store
-from deploys.declarations import GivenSecret, Port, Route, Scrape
+from deploys.declarations import Backup, GivenSecret, Port, Route, Scrape
 from deploys.gateway import ADMIN_PASSWORD, base_url
 from deploys.receivers import NTFY_TOPIC, Email, Ntfy, Webhook
 from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
+from deploys.webhooks import TOKEN, beside_n8n
 from operations import packages, retirement, rollout, service
 from operations.entries import Directory, Entry, File
 from operations.transaction import Steps
@@ -26,6 +28,7 @@ from secret_store import SecretStore
 
 PACKAGE = UNIT = "prometheus-alertmanager"
 CONFIGURATION = "/etc/prometheus/alertmanager.yml"
+DATA = "/var/lib/prometheus/alertmanager"
 SECRETS = "/etc/prometheus/alertmanager"
 DROP_IN = f"/etc/systemd/system/{UNIT}.service.d/ai-idp.conf"
 PAGE = "/alertmanager/"
@@ -77,6 +80,11 @@ class Alertmanager(Settings):
             password_secret=ADMIN_PASSWORD,
         )
 
+    def backups(self, machine: Machine) -> tuple[Backup, ...]:
+        """Silences, and the memory of what people were told."""
+        drill = render("alertmanager/steps/drill.sh.j2", data=DATA).decode()
+        return (Backup("alertmanager", (DATA,), units=(f"{UNIT}.service",), drill=drill),)
+
     @property
     def tells_somebody(self) -> bool:
         return any((self.webhook, self.ntfy, self.email))
@@ -109,13 +117,15 @@ def install() -> None:
     settings = Alertmanager.of(host)
     topology = Topology.of(inventory)
     machine = topology.machine(host.name)
+    # Not over the gateway: alerts tell of its end too.
+    notes = beside_n8n(topology, "alerts")
     packages.installed(name="Install the package", packages=[PACKAGE, "curl"])
     service.deployed(
         name="Deploy the configuration",
         service="alertmanager",
         entries=[
-            *configuration(settings, machine, base_url(topology)),
-            *secret_files(settings, secret_store.for_data(host.data)),
+            *configuration(settings, machine, base_url(topology), notes),
+            *secret_files(settings, secret_store.for_data(host.data), notes),
         ],
         units=[UNIT],
         steps=Steps(
@@ -145,13 +155,16 @@ def endpoint(settings: Alertmanager, machine: Machine) -> str:
     return f"{machine.address}:{settings.port}"
 
 
-def configuration(settings: Alertmanager, machine: Machine, gateway: str) -> list[Entry]:
-    """The files without secrets; `gateway` is its base URL, empty where there is none."""
+def configuration(
+    settings: Alertmanager, machine: Machine, gateway: str, notes: str = ""
+) -> list[Entry]:
+    """The files without secrets; `gateway` is its base URL, `notes` n8n's webhook, or empty."""
     values = {
         "settings": settings,
         "endpoint": endpoint(settings, machine),
         "external_url": f"{gateway}{PAGE}" if gateway else "",
         "secrets": SECRETS,
+        "notes": notes,
     }
     return [
         File(CONFIGURATION, render("alertmanager/alertmanager.yml.j2", **values)),
@@ -160,9 +173,9 @@ def configuration(settings: Alertmanager, machine: Machine, gateway: str) -> lis
     ]
 
 
-def secret_files(settings: Alertmanager, store: SecretStore) -> list[Entry]:
+def secret_files(settings: Alertmanager, store: SecretStore, notes: str = "") -> list[Entry]:
     """A file for each address and password, for the account that Debian runs Alertmanager by."""
-    contents: dict[str, str] = {}
+    contents = {"n8n-token": _value(store, TOKEN)} if notes else {}
     for name, webhook in (("webhook", settings.webhook), ("heartbeat", settings.heartbeat)):
         if webhook:
             contents[f"{name}-url"] = webhook.url or _value(store, webhook.url_secret)

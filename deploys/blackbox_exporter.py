@@ -48,10 +48,14 @@ class BlackboxExporter(Settings):
 
 @dataclass(frozen=True)
 class Probe:
-    """One page of the gateway that says whether the servers of a role are well."""
+    """One page of the gateway that says whether the servers of a role are well.
+
+    `may_be_absent`: every host of the role may be off, so that nobody is told when they are.
+    """
 
     role: str
     url: str
+    may_be_absent: bool = False
 
 
 @deploy("Blackbox exporter")
@@ -112,4 +116,12 @@ def probes(topology: Topology) -> tuple[Probe, ...]:
         for role, settings in machine.settings.items()
         if settings.route()
     )
-    return tuple(Probe(role, f"{gateway}/status/{role}") for role in roles if gateway)
+    return tuple(
+        Probe(
+            role,
+            f"{gateway}/status/{role}",
+            all(machine.may_be_absent for machine in topology.machines if role in machine.settings),
+        )
+        for role in roles
+        if gateway
+    )

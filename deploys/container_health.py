@@ -1,4 +1,7 @@
-"""Container health: what Docker says of each container, for Prometheus, written once a minute."""
+"""Container health: what Docker says of each container, for Prometheus, written once a minute.
+
+Before that, containers are started that Docker left off at boot for want of the host's address.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from operations.transaction import Steps
 
 UNIT = "ai-idp-container-health"
 SCRIPT = "/usr/local/lib/ai-idp/container-health.sh"
+STARTER = "/usr/local/lib/ai-idp/start-late-containers.sh"
 METRICS = f"{TEXTFILES}/ai_idp_containers.prom"
 
 
@@ -23,7 +27,7 @@ def write() -> None:
         entries=entries(),
         units=[f"{UNIT}.timer"],
         steps=Steps(
-            validate=f'sh -n "$STAGE{SCRIPT}"\n',
+            validate="".join(f'sh -n "$STAGE{path}"\n' for path in (SCRIPT, STARTER)),
             probe=f"[ ! -d {TEXTFILES} ] || grep -q '^ai_idp_containers ' {METRICS}\n",
         ),
     )
@@ -40,10 +44,11 @@ def write_no_more() -> None:
 
 
 def entries() -> list[Entry]:
-    """The script, and the timer that runs it once a minute."""
+    """The scripts, and the timer that runs them once a minute."""
     script = render("docker/container-health.sh.j2", metrics=METRICS)
     units = (f"{UNIT}.service", f"{UNIT}.timer")
     return [
         File(SCRIPT, script, mode="0755"),
+        File(STARTER, render("docker/start-late-containers.sh.j2"), mode="0755"),
         *(File(f"/etc/systemd/system/{unit}", render(f"docker/{unit}.j2")) for unit in units),
     ]

@@ -15,7 +15,7 @@ class Port:
 
     `reachable_from` names groups of the inventory (or `EVERYONE`); nobody else gets through the
     firewall. `published_by_container` marks a port that Docker publishes: such traffic is
-    forwarded and never passes the input chain.
+    forwarded and never passes the input chain. Whoever comes in by `interface` gets through too.
     """
 
     number: int
@@ -23,6 +23,7 @@ class Port:
     reachable_from: tuple[str, ...]
     protocol: Literal["tcp", "udp"] = "tcp"
     published_by_container: bool = False
+    interface: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,32 @@ class DiskClaim:
     path: str
     bytes: int
     reserve_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Backup:
+    """Data of a role that nothing else can make again.
+
+    `what` names it in snapshots and metrics. `databases` are sqlite files, of which a copy is
+    taken that holds no half transaction; where they lie below one of the `paths` they are left
+    out there. `held` are patterns of folders whose files never change, but may go at any time: hard
+    links keep them until they are copied, and their parent is put back without anything else.
+    `early` are patterns of what is read before the rest, since the rest may only grow: all that it
+    names is there then.
+    While the data are put back, `units` are stopped. `drill` is a shell text that runs as root with
+    `$RESTORED`, a folder with the restored paths below it, and uses what was restored: it ends with
+    another status than 0 unless the role could live from it, and leaves nothing. What is not
+    `in_place` is put beside the present data, for a person to choose from.
+    """
+
+    what: str
+    paths: tuple[str, ...]
+    databases: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    drill: str = ""
+    held: tuple[str, ...] = ()
+    early: tuple[str, ...] = ()
+    in_place: bool = True
 
 
 @dataclass(frozen=True)

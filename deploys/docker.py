@@ -1,74 +1,39 @@
 """Docker: the engine and its Compose plugin, on hosts that run stacks.
 
 Listens on nothing: its socket belongs to root. Keeps images, containers and volumes in
-/var/lib/docker.
+/var/lib/docker, on a Jetson with an NVMe disk there. A container gets the GPU of a Jetson by
+`runtime: nvidia`.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from ipaddress import IPv4Network, ip_address
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pyinfra import host
 from pyinfra.api.deploy import deploy
 
-from deploys import container_health
+from deploys import container_health, docker_daemon, docker_data_root, docker_engine, jetpack
 from deploys.declarations import Conflict
+from deploys.docker_engine import DISTRIBUTION_PACKAGES, DOCKER_PACKAGES, ENGINES, IN_THE_WAY, TOOLS
+from deploys.models import Models
 from deploys.refusal import refuse
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
+from facts.container_toolkit import PACKAGE as CONTAINER_TOOLKIT
+from facts.container_toolkit import ToolkitOffered
 from facts.distribution import Distribution, Linux
+from facts.jetson_linux import JetsonLinux, Release
 from facts.sources import Source
+from facts.storage import StorageState
 from operations import engine, packages, retirement, service, sources
-from operations.entries import File
-from operations.transaction import Steps
 
-DAEMON = "/etc/docker/daemon.json"
-
-# The journal's own limits keep the disk; each line there has the name of its container, and the
-# labels as fields (docs.docker.com, "Journald logging driver").
-LOG_DRIVER = "journald"
-LOG_OPTIONS = {
-    "tag": "{{.Name}}",
-    "labels": "com.docker.compose.project,com.docker.compose.service",
-}
 UNITS = ("docker.service", "docker.socket", "containerd.service")
-
-# curl asks a stack for what its users want, before a change of it stays.
-TOOLS = ("curl", "ca-certificates")
-DISTRIBUTION_PACKAGES = {
-    "debian": ("13", ("docker.io", "docker-cli", "docker-compose")),
-    "ubuntu": ("22.04", ("docker.io", "docker-compose-v2")),
-}
-"""By distribution: the first version that has the Compose plugin, and what to install."""
-DOCKER_PACKAGES = (
-    *("docker-ce", "docker-ce-cli", "containerd.io"),
-    *("docker-buildx-plugin", "docker-compose-plugin"),
-)
-DOCKER_SUPPORTS = {"debian": "12", "ubuntu": "22.04"}
-"""By distribution: the first version that Docker's repository still has engines for."""
-IN_THE_WAY = {
-    "docker": (
-        *("docker.io", "docker-cli", "docker-compose", "docker-compose-v2", "docker-buildx"),
-        *("docker-doc", "podman-docker", "containerd", "runc"),
-    ),
-    "distribution": (*DOCKER_PACKAGES, "docker-ce-rootless-extras", "podman-docker"),
-}
-"""By source: packages whose files or sockets are the same (docs.docker.com, "Uninstall old
-versions"). They are removed, never purged: purging docker.io deletes /var/lib/docker."""
 
 # One key for Debian and Ubuntu (docs.docker.com, "Install Docker Engine", of 2017 to 2026).
 KEY_FINGERPRINT = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
-
-# A reload would apply live-restore alone; address pools, CDI and logs need a restart. Its unit
-# allows three starts a minute, which the last good configuration shall not be kept from.
-ACTIVATE = """\
-systemctl enable --quiet docker
-systemctl reset-failed docker
-systemctl restart docker
-"""
 
 
 class Docker(Settings):
@@ -76,15 +41,23 @@ class Docker(Settings):
 
     role: ClassVar[str] = "docker"
 
-    source: Literal["distribution", "docker"] = Field(
-        default="distribution",
-        description="whose packages: the distribution's, or those of Docker's own repository",
+    source: Literal["automatic", "distribution", "docker"] = Field(
+        default="automatic",
+        description="whose packages: the distribution's, or those of Docker's own repository; "
+        "`automatic`: the distribution's, on a Jetson of JetPack 6 Docker's",
     )
     version: str = Field(
         default="",
         pattern=r"^(\d+\.\d+\.\d+)?$",
         description="of the engine from Docker's repository, such as 29.8.1; empty: the newest at "
-        "the first roll-out, which then stays",
+        f"the first roll-out, which then stays, and {docker_engine.LAST_WITHOUT_NEED} on a Jetson "
+        "of JetPack 6",
+    )
+    data_root: str = Field(
+        default="",
+        pattern=r"^(/[^\s\"\\]+)?$",
+        description=f"where Docker keeps its data; empty: {docker_data_root.DEFAULT}, on a Jetson "
+        "whose system is on an SD card the folder `docker` of its NVMe disk",
     )
     key_fingerprint: str = Field(
         default=KEY_FINGERPRINT,
@@ -138,24 +111,16 @@ class Docker(Settings):
         except ValueError:
             return False  # no address at all: a problem of its own
 
-    def daemon(self, nvidia: bool = False) -> dict[str, Any]:
-        """The content of daemon.json; dockerd wants the log options as strings.
-
-        With `nvidia` it has the runtime that the container toolkit would else write into it.
-        """
-        pool = {"base": str(self.address_pool), "size": self.network_prefix_bits}
-        runtimes = {"nvidia": {"path": "nvidia-container-runtime", "args": []}}
-        return {
-            "log-driver": LOG_DRIVER,
-            "log-opts": LOG_OPTIONS,
-            "live-restore": self.keep_containers_running,
-            "default-address-pools": [pool],
-            # A fresh engine 29 would keep images where the distributions' older ones do not look
-            # (docs.docker.com, "containerd image store"): moving would lose the containers.
-            "features": {"cdi": True, "containerd-snapshotter": False},
-            "no-new-privileges": True,
-            **({"runtimes": runtimes} if nvidia else {}),
-        }
+    def on(self, release: Release) -> Self:
+        """These settings with what `automatic` and no version mean on a host of this release."""
+        kept_back = docker_engine.lacks_raw_table(release)
+        source = self.source
+        if source == "automatic":
+            source = "docker" if kept_back or self.version else "distribution"
+        version = self.version
+        if kept_back and source == "docker":
+            version = version or docker_engine.LAST_WITHOUT_NEED
+        return self.model_copy(update={"source": source, "version": version})
 
     def repository(self, linux: Linux) -> Source:
         """Docker's own packages for `linux`."""
@@ -165,59 +130,74 @@ class Docker(Settings):
 
     def packages(self, linux: Linux) -> tuple[str, ...]:
         """What to install on `linux`; nothing where the source has nothing for it."""
-        if self.source == "distribution":
-            first, names = DISTRIBUTION_PACKAGES.get(linux.name, ("", ()))
-            return names if _number(linux.version) >= _number(first) else ()
-        first = DOCKER_SUPPORTS.get(linux.name, "")
-        if not first or not linux.codename or _number(linux.version) < _number(first):
-            return ()
-        if not self.version:
-            return DOCKER_PACKAGES
-        # Revision and distribution stand behind it: 5:29.8.1-1~debian.13~trixie.
-        pinned = tuple(f"{name}=5:{self.version}-*" for name in ("docker-ce", "docker-ce-cli"))
-        return (*pinned, *DOCKER_PACKAGES[2:])
+        return docker_engine.packages(self.source, self.version, linux)
 
 
 @deploy("Docker")
 def install() -> None:
-    settings = Docker.of(host)
-    linux = host.get_fact(Distribution)
-    if linux is None:
+    linux, release = host.get_fact(Distribution), host.get_fact(JetsonLinux)
+    if linux is None or release is None:
         # pyinfra has failed this host already; nothing is planned from what was not read.
         return
-    names = settings.packages(linux)
-    if not names:
-        refuse(_unknown(settings, linux))
+    settings = Docker.of(host).on(release)
+    on_jetson = release.major > 0
+    storage = host.get_fact(StorageState, disks=on_jetson or bool(settings.data_root))
+    if storage is None:
         return
     repositories = [settings.repository(linux)] if settings.source == "docker" else []
+    names = [*settings.packages(linux), *(TOOLS if not on_jetson else (*TOOLS, CONTAINER_TOOLKIT))]
+    shelf = Models.of(host).directory if "models" in host.groups else ""
+    reason = (
+        (on_jetson and jetpack.obstacle(release))
+        or _engine_obstacle(settings, linux, release, names)
+        or docker_data_root.obstacle(settings.data_root, storage, shelf)
+    )
+    if reason:
+        refuse(reason)
+        return
     if repositories:
         sources.present(name="Have Docker's repository", sources=repositories)
     else:
         sources.removed(name="Have no repository of Docker's", names=["docker"])
+    kept_back = docker_engine.lacks_raw_table(release)
     engine.installed(
         name="Install the engine and Compose",
-        packages=[*names, *TOOLS],
+        packages=names,
         without=IN_THE_WAY[settings.source],
         sources=repositories,
+        held=ENGINES[settings.source] if kept_back else (),
     )
-    daemon = settings.daemon(nvidia="nvidia" in host.groups)
+    root = docker_data_root.path(settings.data_root, storage)
     service.deployed(
         name="Deploy the configuration",
         service="docker",
-        entries=[File(DAEMON, f"{json.dumps(daemon, indent=2)}\n".encode())],
-        units=["docker"],
-        steps=Steps(
-            validate=f'dockerd --validate --config-file "$STAGE{DAEMON}"',
-            activate=ACTIVATE,
-            probe="docker info >/dev/null",
+        entries=docker_daemon.entries(
+            settings, "nvidia" in host.groups or on_jetson, root, storage
         ),
+        units=["docker"],
+        steps=docker_daemon.STEPS,
     )
     container_health.write()
 
 
+def _engine_obstacle(
+    settings: Docker, linux: Linux, release: Release, names: Sequence[str]
+) -> str | None:
+    """Why this host gets no engine; None too where that could not be read."""
+    if not settings.packages(linux):
+        return docker_engine.no_packages(settings.source, linux)
+    if release.major and host.get_fact(ToolkitOffered) is False:
+        return docker_engine.no_toolkit(release)
+    version = settings.version
+    if docker_engine.lacks_raw_table(release) and settings.source == "distribution":
+        found = packages.read(names, IN_THE_WAY["distribution"])
+        version = docker_engine.version_after("docker.io", found) if found else ""
+    return docker_engine.too_new(settings.source, version, release)
+
+
 @deploy("Remove Docker")
 def remove() -> None:
-    """Take the engine off; images, containers and volumes stay in /var/lib/docker."""
+    """Take the engine off; images, containers and volumes stay in its data root."""
     container_health.write_no_more()
     retirement.service_removed(name="Remove the configuration", service="docker", units=UNITS)
     of_distributions = {name for _, names in DISTRIBUTION_PACKAGES.values() for name in names}
@@ -225,20 +205,3 @@ def remove() -> None:
         name="Remove the engine and Compose", packages=[*sorted(of_distributions), *DOCKER_PACKAGES]
     )
     sources.removed(name="Remove Docker's repository", names=["docker"])
-
-
-def _unknown(settings: Docker, linux: Linux) -> str:
-    if settings.source == "docker":
-        known = " or ".join(f"{name} {version}" for name, version in DOCKER_SUPPORTS.items())
-        lack = "is not in Docker's repository"
-    else:
-        known = " or ".join(f"{name} {x}" for name, (x, _) in DISTRIBUTION_PACKAGES.items())
-        lack = "has no packages of Docker with the Compose plugin"
-    return (
-        f"{linux.name} {linux.version or 'of no version'} {lack}; "
-        f"install {known} or newer, or take the host out of `docker`"
-    )
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

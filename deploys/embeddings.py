@@ -15,9 +15,11 @@ from pyinfra import host
 from pyinfra.api.deploy import deploy
 
 from budget import host_memory
-from deploys import llama_server
+from deploys import llama_stack
 from deploys.catalogue import Model
-from deploys.llama_server import LlamaServer, whole_slots
+from deploys.llama_image import LlamaImage
+from deploys.llama_server import LlamaServer
+from deploys.llama_slots import whole_slots
 from operations import compose
 
 API_KEY = "embeddings/api-key"
@@ -46,6 +48,9 @@ class Embeddings(LlamaServer):
         **dict.fromkeys(("--rerank", "--reranking"), "ranks texts instead of embedding them"),
     }
 
+    image: LlamaImage = Field(
+        description="`name:tag@sha256:digest`; flags differ from build to build"
+    )
     port: int = Field(default=8090, ge=1, le=65535, description="port on the host's address")
     dimension: int = Field(default=768, ge=1, description="numbers in each vector of the model")
     pooling: Literal["mean", "cls"] = Field(
@@ -82,7 +87,8 @@ class Embeddings(LlamaServer):
 
 @deploy("Embeddings")
 def install() -> None:
-    llama_server.serve(Embeddings.of(host))
+    settings = Embeddings.of(host)
+    llama_stack.serve(settings, settings.image)
 
 
 @deploy("Remove embeddings")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import ClassVar
 
 from pydantic import Field
@@ -94,7 +94,7 @@ def rules(topology: Topology, machine: Machine) -> bytes:
 def openings_of(topology: Topology, machine: Machine) -> list[Opening]:
     """What the table of `machine` lets in: SSH from its networks, then what its roles declare."""
     return [
-        *_login(machine),
+        *_login(topology, machine),
         *(
             opening
             for exposure in machine.exposures()
@@ -103,15 +103,27 @@ def openings_of(topology: Topology, machine: Machine) -> list[Opening]:
     ]
 
 
-def _login(machine: Machine) -> list[Opening]:
+def _login(topology: Topology, machine: Machine) -> list[Opening]:
     ssh = machine.settings["ssh"]
     assert isinstance(ssh, Ssh)
     networks = [str(network) for network in ssh.allowed_networks or machine.data["networks"]]
+    roles = {role for settings in machine.settings.values() for role in settings.ssh_clients()}
+    clients = _outside(networks, [x for x in topology.addresses(roles) if x != machine.address])
     return [
         opening
         for port in ssh.ports()
-        for opening in _openings(Exposure(machine, ssh.role, port), networks)
+        for opening in _openings(Exposure(machine, ssh.role, port), [*networks, *clients])
     ]
+
+
+def _outside(networks: Sequence[str], addresses: Sequence[str]) -> list[str]:
+    """Those addresses that lie in none of the networks: nft refuses what overlaps in one set."""
+    try:
+        within = [ip_network(network) for network in networks]
+        return [x for x in addresses if not any(ip_address(x) in network for network in within)]
+    except ValueError:
+        # What is no address is refused with all others.
+        return list(addresses)
 
 
 def _sources(topology: Topology, exposure: Exposure) -> Sequence[str] | None:
@@ -128,8 +140,12 @@ def _openings(exposure: Exposure, sources: Sequence[str] | None) -> list[Opening
             number=exposure.port.number,
             comment=f"{exposure.role}: {exposure.port.purpose}",
         )
-        for match in _matches(exposure.machine, sources)
+        for match in (*_matches(exposure.machine, sources), *_ways_in(exposure.port))
     ]
+
+
+def _ways_in(port: Port) -> list[str]:
+    return [f'iifname "{port.interface}" '] if port.interface else []
 
 
 def _matches(machine: Machine, sources: Sequence[str] | None) -> list[str]:

@@ -16,10 +16,10 @@ from pyinfra import host, inventory
 from pyinfra.api.deploy import deploy
 
 import secret_store
-from deploys.declarations import Port, Route, Scrape
+from deploys.declarations import Backup, Port, Route, Scrape
 from deploys.gateway import base_url
 from deploys.grafana_dashboards import DASHBOARDS, DashboardError, dashboards
-from deploys.grafana_data_sources import LOGS_PLUGIN, DataSource, data_sources, url
+from deploys.grafana_data_sources import LOGS_PLUGIN, DataSource, data_sources
 from deploys.refusal import refuse
 from deploys.rendering import render
 from deploys.settings import Settings
@@ -45,6 +45,7 @@ PROVISIONED = ("access-control", "alerting", "dashboards", "datasources", "plugi
 TOOL = "/usr/local/lib/ai-idp/grafana.py"
 DROP_INS = f"/etc/systemd/system/{UNIT}.service.d"
 
+DATABASE = "/var/lib/grafana/grafana.db"
 PATH = "/grafana/"
 ADMIN_PASSWORD, SECRET_KEY = "grafana/admin-password", "grafana/secret-key"
 
@@ -93,6 +94,13 @@ class Grafana(Settings):
 
     def secrets(self) -> tuple[str, ...]:
         return (ADMIN_PASSWORD, SECRET_KEY)
+
+    def backups(self, machine: Machine) -> tuple[Backup, ...]:
+        """Users, sessions and what they made; all else is rolled out."""
+        drill = render("grafana/steps/drill.sh.j2", database=DATABASE).decode()
+        return (
+            Backup("grafana", (), databases=(DATABASE,), units=(f"{UNIT}.service",), drill=drill),
+        )
 
     def repository(self) -> Source:
         """Grafana's own packages, the same for every distribution."""
@@ -169,7 +177,7 @@ def configuration(
     values = {
         "settings": settings,
         "address": machine.address,
-        "root_url": f"{base_url(topology) or url(machine, settings.port)}{PATH}",
+        "root_url": f"{base_url(topology) or machine.url(settings.port)}{PATH}",
         "provisioning": PROVISIONING,
         "dashboards": f"{DIRECTORY}/dashboards",
         "home": f"{DIRECTORY}/dashboards/overview.json" if "overview" in names else "",

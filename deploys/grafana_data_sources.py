@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deploys.prometheus import Prometheus
-from deploys.topology import Machine, Topology
+from deploys.topology import Topology
 
 LOGS = "victoria_logs"
 """The role that keeps the logs."""
@@ -32,7 +32,7 @@ def data_sources(topology: Topology) -> list[DataSource]:
     """One for each server of the inventory that Grafana knows how to ask."""
     found = [
         DataSource(
-            *("Prometheus", "prometheus", "prometheus", url(machine, held.port)),
+            *("Prometheus", "prometheus", "prometheus", machine.url(held.port)),
             is_default=True,
             scrape_interval_seconds=held.scrape_interval_seconds,
         )
@@ -42,13 +42,7 @@ def data_sources(topology: Topology) -> list[DataSource]:
     return [
         *found[:1],
         *(
-            DataSource("Logs", "victoria-logs", LOGS_PLUGIN, url(machine, held.ports()[0].number))
+            DataSource("Logs", "victoria-logs", LOGS_PLUGIN, machine.url(held.ports()[0].number))
             for machine, held in logs[:1]
         ),
     ]
-
-
-def url(machine: Machine, port: int) -> str:
-    """Where a server answers."""
-    address = f"[{machine.address}]" if ":" in machine.address else machine.address
-    return f"http://{address}:{port}"

@@ -1,4 +1,4 @@
-"""llama-server: what the roles that run it on the processor share; one model in one container.
+"""llama-server: what the roles that run it share; one model in one container.
 
 Such a role says what it adds to the command line, what memory that takes, and how its server is
 used. Nothing is kept: the model is the `models` role's, the API key the secret store's.
@@ -6,46 +6,37 @@ used. Nothing is kept: the model is the `models` role's, the API key the secret 
 
 from __future__ import annotations
 
-import shlex
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
 
 from pydantic import Field, field_validator
-from pyinfra import host
 
-import secret_store
 from budget.amounts import written
 from deploys import llama_arguments
 from deploys.catalogue import Model
 from deploys.declarations import Conflict, MemoryClaim, Port, Route, Scrape
-from deploys.images import Image
-from deploys.models import Models, held_by
-from deploys.rendering import render
+from deploys.models import held_by
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
-from operations import compose
-from operations.entries import Directory, File
-from operations.transaction import Steps
 
-SERVICE = "server"
-USER = "65532"
-"""Number without a name or a file on any host; distroless images call it nonroot."""
 INNER_PORT = 8080
-SLOT_GRANULE_TOKENS = 256
 
 
 class LlamaServer(Settings):
-    """Which model is served by which build, and what it may take of the host."""
+    """Which model is served, and what its server may take of the host."""
 
     requires: ClassVar[tuple[str, ...]] = ("docker", "models")
     title: ClassVar[str]
     purpose: ClassVar[str]
+    reachable_from: ClassVar[tuple[str, ...]] = ("nginx", "prometheus")
+    program: ClassVar[str] = ""
+    """What takes the arguments; empty: the image's own entry point does."""
+    runtime: ClassVar[str] = ""
+    """Docker's runtime for the container; empty: the usual one, which gives it no GPU."""
     refused_arguments: ClassVar[Mapping[str, str]]
 
-    image: Image = Field(description="`name:tag@sha256:digest`; flags differ from build to build")
     model: str = Field(description="name in the catalogue of `models`; clients ask for it so")
     threads: int | None = Field(
         default=None, ge=1, description="cores that work on requests; None: all that the host has"
@@ -61,15 +52,6 @@ class LlamaServer(Settings):
     extra_arguments: tuple[str, ...] = Field(
         default=(), description="further arguments of llama-server, such as `--temp`, `0.2`"
     )
-
-    @field_validator("image")
-    @classmethod
-    def _is_where_the_project_is(cls, image: str) -> str:
-        if "/ggerganov/" in image:
-            raise ValueError(
-                f"`{image}` is where the project was; its images are now ghcr.io/ggml-org/llama.cpp"
-            )
-        return image
 
     @field_validator("extra_arguments")
     @classmethod
@@ -99,8 +81,7 @@ class LlamaServer(Settings):
         return f"{self.role}/api-key"
 
     def ports(self) -> tuple[Port, ...]:
-        reachable_from = ("nginx", "prometheus")
-        return (Port(self.port, self.purpose, reachable_from, published_by_container=True),)
+        return (Port(self.port, self.purpose, self.reachable_from, published_by_container=True),)
 
     def scrapes(self) -> tuple[Scrape, ...]:
         return (Scrape(self.role, self.port, bearer_secret=self.api_key),)
@@ -187,88 +168,6 @@ class LlamaServer(Settings):
             *self.extra_arguments,
         )
 
-
-@dataclass(frozen=True)
-class Stack:
-    """One llama-server on one host: all that its files and its steps are made from."""
-
-    settings: LlamaServer
-    model: Model
-    folder: str
-    address: str
-    threads: int
-
-    @property
-    def project(self) -> str:
-        return self.settings.role
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        return self.settings.arguments(self.model, self.threads)
-
-    def entries(self, key: str) -> list[Directory | File]:
-        """Its files; nobody but root and the container gets at the key."""
-        directory = compose.directory(self.project)
-        values = {
-            "project": self.project,
-            "settings": self.settings,
-            "pids_limit": 64 + 4 * self.threads,
-            "model": self.model,
-            "folder": self.folder,
-            "address": self.address,
-            "user": USER,
-            "command": compose.command(self.arguments),
-            "inner_port": INNER_PORT,
-        }
-        api_key = f"{key}\n".encode()
-        return [
-            Directory(directory, mode="0700"),
-            File(f"{directory}/compose.yaml", render("llama_server/compose.yaml.j2", **values)),
-            File(f"{directory}/api-key", api_key, "0400", owner=USER, group=USER, secret=True),
-        ]
-
-    def steps(self) -> Steps:
-        return Steps(
-            validate=self._step("llama_server/steps/validate.sh.j2"),
-            probe=self._step(f"{self.project}/steps/probe.sh.j2"),
-        )
-
-    def _step(self, template: str) -> str:
-        return render(
-            template,
-            project=self.project,
-            directory=compose.directory(self.project),
-            settings=self.settings,
-            user=USER,
-            arguments=shlex.join(self.arguments),
-            url=f"http://{self.address}:{self.settings.port}",
-        ).decode()
-
-
-def serve(settings: LlamaServer) -> None:
-    """Have the current host run the server of `settings`, within a deploy."""
-    models = Models.of(host)
-    model = models.named(settings.model)
-    machine = Machine.of(host)
-    threads = settings.threads_on(machine)
-    stack = Stack(settings, model, models.folder(model), machine.address, threads)
-    key = secret_store.for_data(host.data).get(settings.api_key).get_secret_value()
-    compose.stack(
-        name="Run the server",
-        project=stack.project,
-        images={SERVICE: settings.image},
-        entries=stack.entries(key),
-        steps=stack.steps(),
-        wait_seconds=settings.start_seconds,
-    )
-
-
-def whole_slots(tokens: int) -> int:
-    """`tokens` if llama.cpp deals context out in such portions; ValueError with the next one."""
-    if tokens % SLOT_GRANULE_TOKENS:
-        next_whole = (tokens // SLOT_GRANULE_TOKENS + 1) * SLOT_GRANULE_TOKENS
-        raise ValueError(
-            f"{tokens} is not a multiple of {SLOT_GRANULE_TOKENS}, in which llama.cpp deals "
-            f"context out; use {next_whole}"
-        )
-    return tokens
+    def command(self, image: str, model: Model, threads: int) -> tuple[str, ...]:
+        """What the program in `image` is told."""
+        return self.arguments(model, threads)

@@ -6,7 +6,6 @@ own; what leaves the catalogue stays there until `make retire`.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -16,12 +15,13 @@ from pyinfra.api.deploy import deploy
 from pyinfra.operations import files
 
 import secret_store
+from deploys import python_environment
 from deploys.catalogue import Model
 from deploys.declarations import DiskClaim, GivenSecret
-from deploys.rendering import render
+from deploys.python_environment import PythonEnvironment
 from deploys.settings import Settings
 from operations import model, model_lock, packages, retirement, service
-from operations.entries import Directory, File, Link
+from operations.entries import Directory, File
 from operations.model import Download, Shelf, Wanted
 from operations.transaction import Steps
 
@@ -43,7 +43,9 @@ class Models(Settings):
 
     catalogue: tuple[Model, ...] = Field(min_length=1, description="the models that are known")
     without: tuple[str, ...] = Field(
-        default=(), description="names of those that the host does not hold"
+        default=(),
+        description="names of those that the host does not hold; one with its own `models` in the "
+        "inventory holds those",
     )
     directory: str = Field(
         default="/srv/models", pattern=r"^/[\w./-]+$", description="where they lie"
@@ -65,6 +67,14 @@ class Models(Settings):
             if name not in names:
                 raise ValueError(f"without names `{name}`, which the catalogue lacks; take it out")
         return self
+
+    def holding(self, *names: str) -> Self:
+        """The same for a host that holds these models alone, as its `models` in the inventory."""
+        known = [model.name for model in self.catalogue]
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"the catalogue lacks `{unknown[0]}`; it has {' and '.join(known)}")
+        without = tuple(name for name in known if name not in names)
+        return self.model_copy(update={"without": without})
 
     @property
     def held(self) -> tuple[Model, ...]:
@@ -108,25 +118,23 @@ def held_by(machine: Machine) -> tuple[Model, ...]:
 @deploy("Models")
 def install() -> None:
     settings = Models.of(host)
-    packages.installed(name="Install Python", packages=["python3-venv", "ca-certificates"])
-    requirements = REQUIREMENTS.read_bytes()
-    environment = f"client-{hashlib.sha256(requirements).hexdigest()[:12]}"
+    packages.installed(name="Install Python", packages=python_environment.PACKAGES)
+    client = PythonEnvironment(CLIENT, "client", REQUIREMENTS.read_bytes())
     service.deployed(
         name="Install the client of the hub",
         service="models",
         entries=[
-            File(f"{CLIENT}/requirements.txt", requirements),
+            *client.entries(),
             Directory(f"{CLIENT}/fetch"),
             *(
                 File(f"{CLIENT}/fetch/{module.name}", module.read_bytes())
                 for module in sorted(FETCH.glob("*.py"))
             ),
-            Link(f"{CLIENT}/client", environment),
         ],
         steps=Steps(
-            prepare=_preparation(environment),
-            probe=f"{CLIENT}/client/bin/hf version",
-            live=f"cat {CLIENT}/client/complete",
+            prepare=client.preparation(),
+            probe=f"{client.link}/bin/hf version",
+            live=client.live,
         ),
     )
     model.present(
@@ -198,8 +206,3 @@ def _token(settings: Models) -> SecretStr | None:
     if not settings.given_secrets():
         return None
     return secret_store.for_data(host.data).get(HUB_TOKEN)
-
-
-def _preparation(environment: str) -> str:
-    values = {"directory": CLIENT, "environment": environment}
-    return render("models/steps/prepare.sh.j2", **values).decode()

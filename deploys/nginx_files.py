@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certificates import Leaf
 from deploys.gateway import host_names
 from deploys.nginx_upstreams import Upstream
 from deploys.nginx_version import FIRST_WITH_HTTP2_DIRECTIVE
 from deploys.rendering import render
-from deploys.settings import Settings
 from deploys.topology import Machine
 from operations.entries import File
+
+if TYPE_CHECKING:
+    from deploys.nginx import Nginx
 
 DIRECTORY = "/etc/nginx"
 ALWAYS = ("nginx.conf", "proxy.conf", "security_headers.conf", "answers.conf", "status.conf")
@@ -24,7 +26,7 @@ HEALTH_PORT = 8099
 
 
 def configuration(
-    settings: Settings, machine: Machine, upstreams: Sequence[Upstream], version: tuple[int, ...]
+    settings: Nginx, machine: Machine, upstreams: Sequence[Upstream], version: tuple[int, ...]
 ) -> list[File]:
     """Everything but keys, passwords, the certificate, the log's rotation and the revision."""
     routes = {u.role: _rendered(f"routes/{u.role}.conf", upstream=u) for u in upstreams}

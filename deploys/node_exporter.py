@@ -18,6 +18,8 @@ from operations.transaction import Steps
 
 PACKAGE = UNIT = "prometheus-node-exporter"
 TEXTFILES = "/var/lib/prometheus/node-exporter"
+OWN = Directory("/var/lib/prometheus", owner="prometheus", group="prometheus")
+"""The folder above it, as the package makes it: for who announces something below it."""
 
 
 class NodeExporter(Settings):

@@ -74,7 +74,9 @@ class Nvidia(Settings):
         default=60, ge=10, description="how often each container is asked for its card"
     )
     recreations_per_hour: int = Field(
-        default=3, ge=1, description="how often the guard makes a container anew, at most"
+        default=3,
+        ge=1,
+        description="how often the guard makes a container anew, or fails to start it, at most",
     )
     reboot_seconds: int = Field(
         default=600, ge=30, description="time for the host to come back from a reboot"

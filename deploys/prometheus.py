@@ -22,7 +22,7 @@ from deploys import blackbox_exporter
 from deploys.alertmanager import Alertmanager
 from deploys.alertmanager import endpoint as alertmanager_endpoint
 from deploys.blackbox_exporter import BlackboxExporter, probes
-from deploys.declarations import DiskClaim, Port, Route, Scrape
+from deploys.declarations import Backup, DiskClaim, Port, Route, Scrape
 from deploys.gateway import ADMIN_PASSWORD, base_url
 from deploys.rendering import render
 from deploys.scrape_jobs import Job, scrape_jobs
@@ -37,6 +37,8 @@ PACKAGES = ("prometheus", "curl")
 DIRECTORY = "/etc/prometheus"
 DROP_IN = "/etc/systemd/system/prometheus.service.d/ai-idp.conf"
 DATA = "/var/lib/prometheus/metrics2"
+BLOCK = "01" + "[0-9A-Z]" * 24
+"""A block is named by a ULID, whose first characters are its time: 01 until the year 3084."""
 PAGE = "/prometheus/"
 RULES = Path(__file__).parent.parent / "files" / "prometheus"
 KINDS = ("rules", "recording")
@@ -60,7 +62,7 @@ class Prometheus(Settings):
     )
 
     def ports(self) -> tuple[Port, ...]:
-        return (Port(self.port, "metrics database", ("prometheus", "nginx", "grafana")),)
+        return (Port(self.port, "metrics database", ("prometheus", "nginx", "grafana", "n8n")),)
 
     def scrapes(self) -> tuple[Scrape, ...]:
         return (Scrape("prometheus", self.port),)
@@ -77,6 +79,16 @@ class Prometheus(Settings):
     def disk(self, machine: Machine) -> tuple[DiskClaim, ...]:
         """The limit; blocks are merged into a new one before the old ones go."""
         return (DiskClaim(DATA, self.size_limit_gib * GIB, reserve_bytes=2 * GIB),)
+
+    def backups(self, machine: Machine) -> tuple[Backup, ...]:
+        """The blocks, which never change; the newest hours are in none of them yet.
+
+        Not the snapshot of the admin API, which can also delete series: whoever reaches the port
+        would.
+        """
+        drill = render("prometheus/steps/drill.sh.j2", data=DATA).decode()
+        blocks = (f"{DATA}/{BLOCK}",)
+        return (Backup("prometheus", (), units=("prometheus.service",), held=blocks, drill=drill),)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pyinfra.api.exceptions import DeployError
 from pyinfra.api.host import Host
 
 from deploys.declarations import (
+    Backup,
     Conflict,
     DiskClaim,
     GivenSecret,
@@ -51,6 +52,14 @@ class Settings(BaseModel):
         """Every port that the role listens on, and who may reach it: the firewall's source."""
         return ()
 
+    def ssh_clients(self) -> tuple[str, ...]:
+        """Groups whose hosts log in over SSH, to an account of the role: the firewall lets them."""
+        return ()
+
+    def ports_on(self, machine: Machine) -> tuple[Port, ...]:
+        """Those of the ports that the role listens on at `machine`; mostly all."""
+        return self.ports()
+
     def scrapes(self) -> tuple[Scrape, ...]:
         """Every metrics endpoint that the role serves: the source of Prometheus' targets."""
         return ()
@@ -77,6 +86,10 @@ class Settings(BaseModel):
 
     def disk(self, machine: Machine) -> tuple[DiskClaim, ...]:
         """Space that the role takes on the disks of `machine`."""
+        return ()
+
+    def backups(self, machine: Machine) -> tuple[Backup, ...]:
+        """Data of the role on `machine` that the role `backup` keeps copies of."""
         return ()
 
     def conflicts(self, machine: Machine, topology: Topology) -> tuple[Conflict, ...]:

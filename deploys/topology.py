@@ -15,6 +15,7 @@ from pyinfra.api.inventory import Inventory
 from deploys.declarations import Port, Scrape
 from deploys.guest import Guest
 from deploys.hardware import Hardware
+from deploys.power import Power
 from deploys.settings import Settings
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -60,6 +61,12 @@ class Machine:
         return None if found is None else Hardware.model_validate(found)
 
     @property
+    def power(self) -> Power | None:
+        """What the inventory says that this machine draws; None where it says nothing."""
+        found = self.data.get("power")
+        return None if found is None else Power.model_validate(found)
+
+    @property
     def guest(self) -> Guest | None:
         """What the inventory says of it as a container of a node; None for a machine of its own."""
         found = self.data.get("guest")
@@ -70,12 +77,20 @@ class Machine:
         gpus = self.hardware.gpus if self.hardware else ()
         return int(gpus[card].visible_mib * fraction) if 0 <= card < len(gpus) else 0
 
+    def endpoint(self, port: int) -> str:
+        """``address:port``, an IPv6 address in brackets."""
+        return f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
+
+    def url(self, port: int) -> str:
+        """Where a server of this machine answers, past the gateway."""
+        return f"http://{self.endpoint(port)}"
+
     def exposures(self) -> tuple[Exposure, ...]:
         """Every port that the roles of this machine listen on."""
         return tuple(
             Exposure(self, role, port)
             for role, settings in self.settings.items()
-            for port in settings.ports()
+            for port in settings.ports_on(self)
         )
 
 
@@ -98,11 +113,8 @@ class Target:
 
     @property
     def endpoint(self) -> str:
-        """``address:port``, as Prometheus writes it (an IPv6 address in brackets)."""
-        address = self.machine.address
-        return (
-            f"[{address}]:{self.scrape.port}" if ":" in address else f"{address}:{self.scrape.port}"
-        )
+        """``address:port``, as Prometheus writes it."""
+        return self.machine.endpoint(self.scrape.port)
 
 
 @dataclass(frozen=True)

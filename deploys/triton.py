@@ -9,7 +9,6 @@ data: the models come from `files/triton/models`.
 from __future__ import annotations
 
 import re
-import shlex
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -18,24 +17,15 @@ from pyinfra.api.deploy import deploy
 
 from deploys import triton_arguments, triton_release
 from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
-from deploys.model_repository import known_models, refuse_unfit, repository_entries, with_example
+from deploys.model_repository import known_models, refuse_unfit
 from deploys.nvidia import Nvidia
-from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
 from deploys.triton_release import NEWEST_FOR_DRIVER, NEXT_DRIVER_BRANCH, TritonImage
+from deploys.triton_stack import PROJECT, SERVICE, entries, steps
 from operations import compose
-from operations.entries import Directory, Entry, File
-from operations.transaction import Steps
 
-PROJECT = "triton"
-SERVICE = "server"
 API_KEY = "triton/api-key"
-USER = "65532"
-HTTP_PORT, METRICS_PORT = 8000, 8002
-PIDS_LIMIT = 512
-"""Fifty-six were counted with one model; the libraries of a model take one for each core."""
-
 CUDA_POOL_MIB = 64
 """Triton's own buffer on each card (--cuda-memory-pool-byte-size)."""
 
@@ -211,49 +201,3 @@ def install() -> None:
 def remove() -> None:
     """Take the server off, and the copies of its models."""
     compose.removed(name="Remove the server", project=PROJECT)
-
-
-def entries(settings: Triton, address: str) -> list[Entry]:
-    """The files of the stack: its definition, the model repository, and an example of each."""
-    directory = compose.directory(PROJECT)
-    values = {
-        "project": PROJECT,
-        "settings": settings,
-        "pids_limit": PIDS_LIMIT,
-        "address": address,
-        "user": USER,
-        "command": compose.command(settings.command()),
-        "models": f"{directory}/models",
-        "http_port": HTTP_PORT,
-        "metrics_port": METRICS_PORT,
-    }
-    return [
-        Directory(directory, mode="0700"),
-        File(f"{directory}/compose.yaml", render("triton/compose.yaml.j2", **values)),
-        *repository_entries(settings.models, directory),
-    ]
-
-
-def steps(settings: Triton, address: str) -> Steps:
-    """Changed models are loaded before they count; not on a card, which would hold them twice."""
-    return Steps(
-        validate="" if settings.gpu else _step("validate", settings, address),
-        probe=_step("probe", settings, address),
-    )
-
-
-def _step(name: str, settings: Triton, address: str) -> str:
-    return render(
-        f"triton/steps/{name}.sh.j2",
-        directory=compose.directory(PROJECT),
-        settings=settings,
-        user=USER,
-        command=shlex.join(settings.command()),
-        environment=[
-            shlex.quote(f"{name}={value}") for name, value in settings.environment.items()
-        ],
-        examples=with_example(settings.models),
-        url=f"http://{address}:{settings.port}",
-        metrics_url=f"http://{address}:{settings.metrics_port}",
-        http_port=HTTP_PORT,
-    ).decode()

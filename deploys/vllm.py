@@ -7,9 +7,6 @@ Keeps compiled kernels in `CACHE`; the model is the `models` role's, the API key
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -22,23 +19,14 @@ from deploys import vllm_arguments, vllm_image, vllm_memory, vllm_models, vllm_v
 from deploys.catalogue import Model
 from deploys.declarations import Conflict, GpuClaim, MemoryClaim, Port, Route, Scrape
 from deploys.models import Models, held_by
-from deploys.rendering import render
 from deploys.settings import Settings
 from deploys.topology import Machine, Topology
 from deploys.vllm_image import VllmImage
 from deploys.vllm_speculation import Speculation
+from deploys.vllm_stack import CACHE, INNER_PORT, PROJECT, SERVICE, entries, steps
 from operations import compose
-from operations.entries import Directory, File
-from operations.transaction import Steps
 
-PROJECT = "vllm"
-SERVICE = "server"
 API_KEY = "vllm/api-key"
-USER, GROUP = "2000", "0"
-"""The user `vllm` of the image; its documentation runs it with the root group, without rights."""
-INNER_PORT = 8000
-CACHE = "/var/cache/ai-idp/vllm"
-HOME = "/home/vllm"
 CHECK_MIB = 4096
 """Enough to import vLLM and read arguments, without a model."""
 
@@ -216,10 +204,7 @@ def install() -> None:
         project=PROJECT,
         images={SERVICE: settings.image},
         entries=entries(settings, loaded, folders, address, key),
-        steps=Steps(
-            validate=_step("validate", settings, loaded[0], address),
-            probe=_step("probe", settings, loaded[0], address),
-        ),
+        steps=steps(settings, loaded[0], address),
         wait_seconds=settings.start_seconds,
     )
 
@@ -229,53 +214,3 @@ def remove() -> None:
     """Take the server off, and what it compiled; the models stay."""
     compose.removed(name="Remove the server", project=PROJECT)
     files.directory(name="Remove what it compiled", path=CACHE, present=False)
-
-
-def entries(
-    settings: Vllm, models: Sequence[Model], folders: Mapping[str, str], address: str, key: str
-) -> list[Directory | File]:
-    """The files of the stack for `models`, the served one first; `folders` has them by name."""
-    directory = compose.directory(PROJECT)
-    values = {
-        "project": PROJECT,
-        "settings": settings,
-        "pids_limit": 4096,
-        "fingerprints": " ".join(model.fingerprint for model in models),
-        "folders": folders,
-        "address": address,
-        "user": USER,
-        "group": GROUP,
-        "home": HOME,
-        "cache": CACHE,
-        "command": compose.command(settings.arguments(models[0])),
-        "variables": {name: _variable(text) for name, text in settings.environment.items()},
-        "inner_port": INNER_PORT,
-    }
-    return [
-        Directory(directory, mode="0700"),
-        Directory(CACHE, mode="0700", owner=USER, group=USER),
-        File(f"{directory}/compose.yaml", render("vllm/compose.yaml.j2", **values)),
-        File(
-            f"{directory}/api-key", f"{key}\n".encode(), "0400", owner=USER, group=USER, secret=True
-        ),
-    ]
-
-
-def _variable(text: str) -> str:
-    """A value in compose.yaml: JSON is YAML, and a bare `$` would be Compose's own."""
-    return json.dumps(text).replace("$", "$$")
-
-
-def _step(name: str, settings: Vllm, model: Model, address: str) -> str:
-    return render(
-        f"vllm/steps/{name}.sh.j2",
-        directory=compose.directory(PROJECT),
-        settings=settings,
-        user=f"{USER}:{GROUP}",
-        environment="".join(
-            f" --env {shlex.quote(f'{name}={text}')}" for name, text in settings.environment.items()
-        ),
-        arguments=shlex.join(settings.arguments(model)),
-        model=model.name,
-        url=f"http://{address}:{settings.port}",
-    ).decode()

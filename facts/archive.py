@@ -16,7 +16,7 @@ ROOT = "/opt/ai-idp/archives"
 CONTENTS = Path(__file__).with_name("archive_contents.sh").read_text()
 """Shell functions that describe an unpacked folder; the operation that unpacks has them too."""
 SCRIPT = Path(__file__).with_name("archive_state.sh")
-KINDS = (".tar.gz", ".zip")
+KINDS = (".tar.gz", ".zip", ".deb")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ case $(systemctl is-active docker.service 2>/dev/null) in
 active | activating | reloading) ;;
 *)
     # A call would start the engine through its socket, and reading starts nothing.
-    [ -z "$(ls -A /var/lib/docker/containers 2>/dev/null)" ] || echo stopped
+    root=$(sed -n 's/.*"data-root"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' /etc/docker/daemon.json 2>/dev/null)
+    [ -z "$(ls -A "${root:-/var/lib/docker}/containers" 2>/dev/null)" ] || echo stopped
     echo end
     exit 0
     ;;

@@ -39,7 +39,7 @@ class HostKindState(FactBase[HostKind | None]):
 
     @override
     def process(self, output: list[str]) -> HostKind:
-        if output[-1] != "end":
+        if not output or output[-1] != "end":
             raise FactProcessError("the kind of the host could not be told")
         values = dict(line.rstrip().partition(" ")[::2] for line in output)
         return HostKind(values["container"], values.get("daemon", ""))

@@ -1,37 +1,77 @@
 # Prints which of the packages on standard input are installed, and what apt would do. A line each:
 # NAME, NAME=VERSION (a pattern of apt's), NAME- for one that shall be absent, or a source by tabs.
 # Exit 3: something could not be read. That is never the same as not installed.
+# A plan runs this for many roles of every host: what the shell can do itself starts no process.
+# dpkg does not tell of a journal that a power cut left; apt refuses to work until dpkg has closed it
+# (apt-pkg/deb/debsystem.cc, CheckUpdates).
+journal=
+for entry in /var/lib/dpkg/updates/[0-9]*; do
+    [ ! -e "$entry" ] || journal=left
+done
 set -f
+line_end='
+'
 names=$(cat)
-sources=$(printf '%s\n' "$names" | grep "$tab")
-names=$(printf '%s\n' "$names" | grep -v "$tab")
+packages='' sources='' ranked=''
+IFS=$line_end
+for line in $names; do
+    case $line in
+    *"$tab") sources=$sources$line$line_end ;;
+    *"$tab"*) sources=$sources$line$line_end ranked=$ranked$line$line_end ;; # it has preferences
+    *) packages="$packages $line" ;;
+    esac
+done
+unset IFS
+sources=${sources%"$line_end"}
 lists=/var/lib/apt/lists
 apt_options='--no-install-recommends --allow-downgrades --allow-change-held-packages'
 
+asked=
+for package in $packages; do
+    package=${package%%=*}
+    asked="$asked ${package%-}"
+done
 # dpkg itself is asked for as well: without its line the database was not read.
-# shellcheck disable=SC2046  # one word per package is wanted
+# shellcheck disable=SC2086  # one word per package is wanted
 known=$(dpkg-query --show \
     --showformat='have\t${Package}\t${db:Status-Status}\t${Version}\t${db:Status-Want}\n' \
-    dpkg $(printf '%s\n' "$names" | sed 's/=.*//;s/-$//') 2>/dev/null)
+    dpkg $asked 2>/dev/null)
 case $known in *'have	dpkg	installed	'*) ;; *) unreadable "the dpkg database" ;; esac
 printf '%s\n' "$known"
-[ -z "$(dpkg --audit 2>&1)" ] || echo unfinished
+[ -z "$journal$(dpkg --audit 2>&1)" ] || echo unfinished
 [ ! -e /usr/sbin/policy-rc.d ] || ! grep -q '^# ai-idp:' /usr/sbin/policy-rc.d || echo guarded
 
-version_of() {
-    printf '%s\n' "$known" | awk -F'\t' -v name="$1" '$2 == name && $3 == "installed" { print $4; exit }'
+look_up() { # name; its $version, empty where it is not installed
+    version= IFS=$line_end
+    for line in $known; do
+        case $line in
+        "have$tab$1${tab}installed$tab"*)
+            version=${line#*"${tab}installed$tab"}
+            version=${version%%"$tab"*}
+            break
+            ;;
+        esac
+    done
+    unset IFS
 }
 
 wanted= present=
-for package in $names; do
+for package in $packages; do
     case $package in
     *=*)
-        version=$(version_of "${package%%=*}") pattern=${package#*=}
+        look_up "${package%%=*}"
+        pattern=${package#*=}
         # shellcheck disable=SC2254  # apt reads it as a pattern too
         case $version in '') wanted="$wanted $package" ;; $pattern) ;; *) wanted="$wanted $package" ;; esac
         ;;
-    *-) [ -z "$(version_of "${package%-}")" ] || wanted="$wanted $package" ;;
-    *) if [ -n "$(version_of "$package")" ]; then present="$present $package"; else wanted="$wanted $package"; fi ;;
+    *-)
+        look_up "${package%-}"
+        [ -z "$version" ] || wanted="$wanted $package"
+        ;;
+    *)
+        look_up "$package"
+        if [ -n "$version" ]; then present="$present $package"; else wanted="$wanted $package"; fi
+        ;;
     esac
 done
 
@@ -121,7 +161,6 @@ preferred() {
         END { tell() }'
 }
 
-ranked=$(printf '%s\n' "$sources" | awk -F'\t' '$6 != ""')
 if [ -n "$wanted$ranked" ]; then
     pending=
     while IFS="$tab" read -r _ name _ _ list preferences; do

@@ -33,7 +33,7 @@ class RolloutState(FactBase[Rollout | None]):
 
     @override
     def process(self, output: list[str]) -> Rollout:
-        if output[-1] != "end":
+        if not output or output[-1] != "end":
             raise FactProcessError("the record of the roll-out ended in the middle")
         lines = [line.split("\t") for line in output]
         roles = tuple(line[1] for line in lines if line[0] == "role")

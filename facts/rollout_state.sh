@@ -2,7 +2,9 @@
 # Exit 3: the record could not be read. Exit 4: the host belongs to another roll-out.
 state=/var/lib/ai-idp
 if [ -e $state/rollout ]; then
-    found=$(cat $state/rollout) || exit 3
+    found=
+    # An empty mark is a wrong one.
+    read -r found <$state/rollout || [ -n "$found" ] || [ ! -s $state/rollout ] || exit 3
     if [ "$found" != "$expected" ]; then
         cat >&2 <<END
 this host was deployed with another secret store (roll-out $found, not $expected), and its secrets are in that one

@@ -45,13 +45,17 @@ class UnitState:
 
 @dataclass(frozen=True)
 class State:
-    """Everything a plan needs of one service. A path that is not in `found` does not exist."""
+    """Everything a plan needs of one service. A path that is not in `found` does not exist.
+
+    `differing`: what the service itself names as not as it was deployed.
+    """
 
     manifest: tuple[str, ...] = ()
     found: dict[str, Found] = field(default_factory=dict)
     units: dict[str, UnitState] = field(default_factory=dict)
     live: str = ""
     live_recorded: str = ""
+    differing: tuple[str, ...] = ()
     unfinished: bool = False
 
 
@@ -82,6 +86,7 @@ class ServiceState(FactBase[State | None]):
             units=dict(_unit(x[1:]) for x in lines if x[0] == "unit"),
             live=live[1],
             live_recorded=live[2],
+            differing=tuple(" ".join(x[1:]) for x in lines if x[0] == "differs"),
             unfinished=("unfinished",) in lines,
         )
 

@@ -1,15 +1,26 @@
 # Prints what is there of one service; reads lines `path<TAB>…` and `unit<TAB>…` from standard input.
 # Exit 3: something could not be read. That is never the same as absent.
+# A plan runs this for every role of every host: what the shell can do itself starts no process.
 unreadable() {
     printf 'unreadable: %s\n' "$*" >&2
     exit 3
 }
 
 export LC_ALL=C
+tab='	' line_end='
+'
 state=/var/lib/ai-idp/services/$service
 wanted=$(cat)
-paths=$(printf '%s\n' "$wanted" | sed -n 's/^path	//p')
-units=$(printf '%s\n' "$wanted" | sed -n 's/^unit	//p')
+paths='' units='' files='' manifest=''
+# From here on a line is a word, and never a pattern.
+set -f
+IFS=$line_end
+for line in $wanted; do
+    case $line in
+    "path$tab"*) paths=$paths${line#*"$tab"}$line_end ;;
+    "unit$tab"*) units=$units${line#*"$tab"}$line_end ;;
+    esac
+done
 
 if [ -e "$state" ] || [ -L "$state" ]; then
     [ -d "$state" ] || unreadable "$state is not a directory"
@@ -21,22 +32,27 @@ if [ -e "$state" ] || [ -L "$state" ]; then
     [ ! -e "$state/transaction/swapped" ] || echo unfinished
     if [ -e "$state/manifest" ]; then
         manifest=$(cat "$state/manifest") || unreadable "$state/manifest"
-        [ -z "$manifest" ] || printf '%s\n' "$manifest" | sed 's/^/manifest	/'
-        paths=$(printf '%s\n%s\n' "$paths" "$manifest" | sort -u | sed '/^$/d')
+        for path in $manifest; do
+            printf 'manifest\t%s\n' "$path"
+            case $line_end$paths in *"$line_end$path$line_end"*) ;; *) paths=$paths$path$line_end ;; esac
+        done
     fi
 fi
 
 if [ -n "$paths" ]; then
-    { errors=$(printf '%s\n' "$paths" | tr '\n' '\0' |
-        xargs -0 stat --printf='entry\t%F\t%a\t%U\t%G\t%n\t%u\t%g\n' 2>&1 >&3); } 3>&1
-    errors=$(printf '%s\n' "$errors" | sed '/: No such file or directory$/d;/^$/d')
-    [ -z "$errors" ] || unreadable "$errors"
-    printf '%s\n' "$paths" | while read -r path; do
-        [ ! -L "$path" ] || printf 'link\t%s\t%s\n' "$path" "$(readlink "$path")"
+    { errors=$(printf %s "$paths" | xargs -d '\n' stat \
+        --printf='entry\t%F\t%a\t%U\t%G\t%n\t%u\t%g\n' 2>&1 >&3); } 3>&1
+    for line in $errors; do
+        case $line in *': No such file or directory') ;; *) unreadable "$line" ;; esac
     done
-    printf '%s\n' "$paths" | while read -r path; do
-        [ -L "$path" ] || [ ! -f "$path" ] || printf '%s\0' "$path"
-    done | xargs -0 -r sha256sum | sed 's/^/sum	/'
+    for path in $paths; do
+        if [ -L "$path" ]; then
+            printf 'link\t%s\t%s\n' "$path" "$(readlink "$path")"
+        elif [ -f "$path" ]; then
+            files=$files$path$line_end
+        fi
+    done
+    [ -z "$files" ] || printf %s "$files" | xargs -d '\n' sha256sum | sed 's/^/sum	/'
 fi
 
 if [ -n "$units" ]; then
@@ -46,6 +62,14 @@ if [ -n "$units" ]; then
 fi
 
 if [ -n "$live" ]; then
-    printf 'live\t%s\t%s\n' "$(sh -c "$live" 2>/dev/null | sha256sum | cut -d' ' -f1)" "$(cat "$state/live" 2>/dev/null)"
+    # The dot keeps the last line's end, which the recorded sum is over too.
+    said=$(sh -c "$live" 2>/dev/null; printf .)
+    said=${said%.}
+    sum=$(printf %s "$said" | sha256sum) recorded=
+    [ ! -e "$state/live" ] || read -r recorded <"$state/live"
+    printf 'live\t%s\t%s\n' "${sum%% *}" "$recorded"
+    for line in $said; do
+        case $line in 'differs: '*) printf 'differs\t%s\n' "${line#differs: }" ;; esac
+    done
 fi
 echo end

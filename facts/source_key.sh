@@ -6,7 +6,7 @@ unreadable() {
 
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 apt_cache=/var/lib/ai-idp/apt
-tab=$(printf '\t')
+tab='	'
 
 # apt's own downloader is on every host before the first package, and knows the proxy of apt.
 apt_helper=/usr/lib/apt/apt-helper

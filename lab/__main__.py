@@ -6,7 +6,19 @@ import argparse
 import shutil
 import sys
 
-from lab import authority, containers, engine, guests, images, network, outside
+from lab import (
+    authority,
+    containers,
+    engine,
+    guests,
+    images,
+    jetson,
+    nas,
+    network,
+    npm_cache,
+    outside,
+    wheels,
+)
 from lab.checkout import CACHE, KEY_FILE, NAME, NETWORK_FILE, STATE
 from lab.containers import Container
 from lab.engine import LabError, docker
@@ -22,26 +34,37 @@ def up() -> None:
         down()
     authority.ensure()
     host_image, _ = images.host(), outside.image()
+    wheels.ensure(host_image)
+    jetson.ensure_blank()
     machines = all_machines()
     lab = network.ensure(tuple(machine.name for machine in machines))
     _ensure_key()
     world = outside.container(lab.outside_world)
     containers.ensure(world)
+    containers.ensure(nas.container(host_image, lab.nas))
+    anew = []
     for machine in machines:
         address = lab.hosts[machine.name]
         if machine.is_guest and guests.is_stale(machine.name, address):
             with step(f"Remove the disk of {machine.name}: its node destroyed it"):
                 containers.remove(machine.name)
-        containers.ensure(_container(machine, host_image, address))
+        image = images.desk() if machine.has_browser else host_image
+        if containers.ensure(_container(machine, image, address)):
+            anew.append(machine.name)
     off = {machine.name for machine in machines if machine.is_guest}
     off -= {*guests.running(off, lab.hosts)}
     on = [host for host in lab.hosts if host not in off]
     with step("Wait until every machine that is on has booted and answers"):
-        containers.wait_booted([outside.HOST, *on])
+        containers.wait_booted([outside.HOST, nas.HOST, *on])
         containers.wait_answering([lab.outside_world], port=443)
-        containers.wait_answering([lab.hosts[host] for host in on], port=22)
+        containers.wait_answering([lab.nas, *(lab.hosts[host] for host in on)], port=22)
+    nas.prepare()
+    nas.forget(anew)
+    for machine in machines:
+        if machine.is_jetson:
+            jetson.trust_repository(machine.name, outside.NAMES)
     outside.write_lock(world)
-    say(f"the lab is up in {lab.subnet}: {len(machines)} machines and the outside world")
+    say(f"the lab is up in {lab.subnet}: {len(machines)} machines, a NAS and the outside world")
 
 
 def down() -> None:
@@ -53,6 +76,7 @@ def down() -> None:
                 containers.remove(host)
         network.remove()
         guests.remove_volume()
+        nas.remove_volume()
     if STATE.exists():
         shutil.rmtree(STATE)
     say("nothing of this checkout's lab is left")
@@ -64,7 +88,10 @@ def clean() -> None:
     used = images.remove_all() if engine.answers() else []
     if used:
         say(f"kept for the labs of other checkouts: {', '.join(used)}")
-    elif CACHE.exists():
+        return
+    if engine.answers():
+        npm_cache.remove()
+    if CACHE.exists():
         shutil.rmtree(CACHE)
 
 
@@ -73,7 +100,8 @@ def status() -> None:
     lab = network.read()
     if not engine.answers():
         raise LabError("the Docker engine does not answer: run `make lab`, which starts it")
-    for host, address in {outside.HOST: lab.outside_world, **lab.hosts}.items():
+    others = {outside.HOST: lab.outside_world, nas.HOST: lab.nas}
+    for host, address in {**others, **lab.hosts}.items():
         state = containers.state_of(host) or "missing"
         if state == "running":
             state = containers.boot_state(host)
@@ -100,23 +128,43 @@ def main() -> int:
 
 
 def _container(machine: Machine, image: str, address: str) -> Container:
+    mounts = _mounts(machine)
     if machine.is_guest:
         environment = (("LAB_ADDRESS", address),)
         command = (guests.GUEST_INIT,)
-        return Container(
-            machine.name, image, address, environment, mounts=guests.MOUNTS, command=command
-        )
+        return Container(machine.name, image, address, environment, mounts=mounts, command=command)
     login = machine.login
     password = (("LAB_PASSWORD", login.password),) if login.password else ()
     card = (("LAB_GRAPHICS_CARD", "yes"),) if machine.has_graphics_card else ()
+    board = jetson.ENVIRONMENT if machine.is_jetson else ()
+    npu = (("LAB_NPU", "yes"),) if machine.has_npu else ()
     return Container(
         machine.name,
         image,
         address,
-        (("LAB_LOGIN", login.user), *password, *card),
+        (("LAB_LOGIN", login.user), *password, *card, *board, *npu),
         has_docker=machine.has_docker,
-        mounts=guests.MOUNTS if machine.is_node else (),
-        command=(guests.NODE_INIT,) if machine.is_node else (),
+        mounts=mounts,
+        device_rules=jetson.DEVICE_RULES if machine.is_jetson else (),
+        command=_command(machine),
+    )
+
+
+def _command(machine: Machine) -> tuple[str, ...]:
+    """What takes the place of the image's process 1 where the machine is of a special kind."""
+    if machine.is_node:
+        return (guests.NODE_INIT,)
+    return (jetson.INIT,) if machine.is_jetson else ()
+
+
+def _mounts(machine: Machine) -> tuple[str, ...]:
+    """What the machine shares with others of this computer."""
+    return (
+        *((nas.MOUNT,) if machine.mounts_nas else ()),
+        *(guests.MOUNTS if machine.is_guest or machine.is_node else ()),
+        *(wheels.MOUNTS if machine.has_python_programs else ()),
+        *(jetson.mounts(machine.name) if machine.is_jetson else ()),
+        *npm_cache.mounts(machine.name),
     )
 
 

@@ -32,3 +32,8 @@ def container_name(host: str) -> str:
 def volume_name(host: str) -> str:
     """The volume under ``/var/lib/docker`` of ``host``: overlay2 cannot stack on a container."""
     return f"{NAME}-{host}-docker"
+
+
+def disk_name(host: str) -> str:
+    """The volume with the content of ``host``'s NVMe disk, where the lab plays one."""
+    return f"{NAME}-{host}-nvme"

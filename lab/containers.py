@@ -8,7 +8,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lab.checkout import KNOWN_HOSTS_FILE, LABEL, NAME, container_name, volume_name
+from lab.checkout import (
+    KNOWN_HOSTS_FILE,
+    LABEL,
+    NAME,
+    container_name,
+    disk_name,
+    volume_name,
+)
 from lab.engine import LabError, docker
 from lab.progress import step
 
@@ -21,7 +28,8 @@ CAPABILITIES = (
 )
 UNCONFINED = ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")
 DEFINITION = "ai-idp.lab.definition"
-BOOT_SECONDS = 120
+BOOT_SECONDS = 300
+"""All at once, they take longer than one."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class Container:
     aliases: tuple[str, ...] = ()
     has_docker: bool = False
     mounts: tuple[str, ...] = ()
+    device_rules: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
 
     @property
@@ -60,13 +69,17 @@ class Container:
             *_each("--env", (f"{name}={value}" for name, value in self.environment)),
             *(("-v", f"{volume_name(self.host)}:/var/lib/docker") if self.has_docker else ()),
             *_each("-v", self.mounts),
+            *_each("--device-cgroup-rule", self.device_rules),
             self.image,
             *self.command,
         ]
 
 
-def ensure(container: Container) -> None:
-    """Have the container running as defined; an unchanged running one is left alone."""
+def ensure(container: Container) -> bool:
+    """Have the container running as defined; an unchanged running one is left alone.
+
+    True where it took the place of one with another definition, whose disk is lost.
+    """
     arguments = container.arguments()
     definition = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:12]
     state = state_of(container.host)
@@ -74,7 +87,7 @@ def ensure(container: Container) -> None:
         if state != "running":
             with step(f"Start {container.host} again"):
                 docker("start", container.name)
-        return
+        return False
     if state:
         with step(f"Remove {container.host}: its definition changed"):
             remove(container.host)
@@ -82,6 +95,7 @@ def ensure(container: Container) -> None:
         if container.address:
             forget_host_key(container.address)
         docker("run", "--detach", "--label", f"{DEFINITION}={definition}", *arguments)
+    return bool(state)
 
 
 def state_of(host: str) -> str:
@@ -96,8 +110,9 @@ def state_of(host: str) -> str:
 def remove(host: str) -> None:
     """Remove a host with everything on it, its Docker volume included."""
     docker("rm", "--force", "--volumes", container_name(host))
-    if docker("volume", "ls", "-q", "--filter", f"name=^{volume_name(host)}$").strip():
-        docker("volume", "rm", volume_name(host))
+    for volume in (volume_name(host), disk_name(host)):
+        if docker("volume", "ls", "-q", "--filter", f"name=^{volume}$").strip():
+            docker("volume", "rm", volume)
 
 
 def boot_state(host: str) -> str:

@@ -12,7 +12,10 @@ from pyinfra.api.exceptions import PyinfraError
 
 from lab.progress import step
 
-PROGRAMS = {"docker": "docker.io", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client"}
+PROGRAMS = {
+    **{"docker": "docker.io", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client"},
+    "mkfs.ext4": "e2fsprogs",
+}
 """Program that the lab calls, and the Debian or Ubuntu package that has it."""
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

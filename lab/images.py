@@ -53,11 +53,28 @@ def content(*paths: Path) -> bytes:
 
 def host() -> str:
     """The image of a fresh Debian machine, with the packages of the roles downloaded."""
-    folder, graphics = LAB / "host", LAB / "standins" / "nvidia"
+    folder = LAB / "host"
+    played = (LAB / "standins" / "nvidia", LAB / "standins" / "npu" / "machine")
     packages, archives = words(folder / "packages.txt"), words(folder / "archives.txt")
-    definition = content(folder, graphics, authority.CERTIFICATE, MACHINE_ROOTS)
+    definition = content(folder, *played, authority.CERTIFICATE, MACHINE_ROOTS)
     definition += SUITE.encode()
     return cached("host", definition, lambda tag: _machine(tag, packages, archives))
+
+
+def desk() -> str:
+    """The image of a machine that somebody sits at: the host's, with a browser."""
+    base, script = host(), LAB / "desk" / "browser.sh"
+    definition = base.encode() + script.read_bytes()
+    return cached("desk", definition, lambda tag: _with_browser(base, script, tag))
+
+
+def _with_browser(base: str, script: Path, tag: str) -> None:
+    started = docker("create", "--interactive", base, "sh", "-eu").strip()
+    try:
+        docker("start", "--attach", "--interactive", started, stdin=script.read_text())
+        docker("commit", "--change", BOOT[1], started, tag)
+    finally:
+        docker("rm", "--force", started)
 
 
 def outside_world_base() -> str:
@@ -71,12 +88,13 @@ def outside_world_base() -> str:
 def _machine(tag: str, packages: tuple[str, ...], archives: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory() as name:
         certificates, tar = Path(name) / "certificates", Path(name) / "root.tar"
+        hooks = ("customize.sh", "short_lists.sh") if archives else ("customize.sh",)
         certificates.mkdir()
         _trusted_roots(certificates)
         run(
             *("mmdebstrap", "--variant=minbase", "--mode=root", "--skip=cleanup/apt"),
             f"--include={','.join(packages)}",
-            f"--customize-hook={LAB / 'host' / 'customize.sh'}",
+            *(f"--customize-hook={LAB / 'host' / name}" for name in hooks),
             *(SUITE, str(tar)),
             env={"LAB_CERTIFICATES": str(certificates), "LAB_ARCHIVES": " ".join(archives)},
         )

@@ -37,6 +37,14 @@ LOGINS = {
 }
 
 
+BY_SFTP = ("sclimers-grafana", "sclimers-mlflow")
+"""Those that back up to the NAS by SFTP; the others of that role have it mounted."""
+
+
+JETSON = "jetson"
+"""The one that is a board of NVIDIA's, and not a PC."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """One host of the inventory as the lab plays it."""
@@ -45,14 +53,20 @@ class Machine:
     login: Login
     has_docker: bool
     has_graphics_card: bool
+    is_jetson: bool
+    has_npu: bool
+    has_python_programs: bool
+    has_browser: bool
     is_guest: bool
     is_node: bool
+    mounts_nas: bool
 
 
 def all_machines() -> tuple[Machine, ...]:
     """Every host of the production inventory, in its order."""
     names = tuple(_name(host) for host in production.all)
     guests = {host[0] for host in production.all if isinstance(host, tuple) and "guest" in host[1]}
+    with_python = {*production.models, *production.mlflow, *production.workstation, *production.npu}
     unknown = [name for name in names if name not in LOGINS]
     if unknown:
         raise LabError(
@@ -65,8 +79,13 @@ def all_machines() -> tuple[Machine, ...]:
             LOGINS[name],
             has_docker=name in production.docker,
             has_graphics_card=name in production.nvidia,
+            is_jetson=name == JETSON,
+            has_npu=name in production.npu,
+            has_python_programs=name in with_python,
+            has_browser=name in production.workstation,
             is_guest=name in guests,
             is_node=name in production.proxmox,
+            mounts_nas=name in production.backup and name not in BY_SFTP,
         )
         for name in names
     )

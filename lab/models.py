@@ -99,6 +99,8 @@ def _tokenize(writer: gguf.GGUFWriter, vocabulary: list[Token]) -> None:
     writer.add_eot_token_id(len(vocabulary) - 1)
     writer.add_add_bos_token(True)
     writer.add_add_eos_token(False)
+    # llama.cpp holds the end of the prompt against a JSON schema too; a space before would not fit.
+    writer.add_add_space_prefix(False)
     writer.add_chat_template(CHAT_TEMPLATE)
 
 

@@ -15,7 +15,7 @@ from lab.engine import LabError, docker
 RANGE = IPv4Network("10.214.0.0/16")
 """Every lab's subnet is one /24 of this range."""
 
-OUTSIDE_WORLD, FIRST_HOST = 2, 11
+OUTSIDE_WORLD, NAS, FIRST_HOST = 2, 3, 11
 ROUTES = Path("/proc/net/route")
 
 
@@ -27,6 +27,11 @@ class Network:
     subnet: str
     outside_world: str
     hosts: dict[str, str]
+
+    @property
+    def nas(self) -> str:
+        """The address of the NAS."""
+        return str(IPv4Network(self.subnet)[NAS])
 
 
 def read() -> Network:

@@ -9,11 +9,12 @@ from typing import Any
 from lab import images
 from lab.checkout import LAB
 from lab.engine import docker
-from lab.servers import dcgm_exporter, llama_cpp, triton, vllm
+from lab.servers import dcgm_exporter, edge, llama_cpp, triton, vllm
 
 SERVERS: dict[str, ModuleType] = {
     "vllm": vllm,
     "llama_cpp": llama_cpp,
+    "edge": edge,
     "triton": triton,
     "dcgm_exporter": dcgm_exporter,
 }

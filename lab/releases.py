@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from lab import images
 from lab.checkout import LAB
-from lab.programs import logs_plugin, victoria_logs
+from lab.programs import logs_plugin, n8n, npu_driver, victoria_logs
 
-PROGRAMS = (victoria_logs, logs_plugin)
-HOSTS = ("github.com",)
+PROGRAMS = (victoria_logs, logs_plugin, n8n, npu_driver)
+HOSTS = ("github.com", "nodejs.org")
 
 
 def hosts() -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lab import nas
 from lab.checkout import ROOT, STATE
 from lab.engine import LabError
 from lab.first_login import FirstLogin, first_logins
@@ -36,6 +37,9 @@ def rollout() -> None:
     is_first = not (FIRST / "after.json").exists()
     if is_first and not (FIRST / "before.json").exists():
         _record_plan()
+    with step("Let the NAS know the key of the backups"):
+        shown = _python("deploys.backup_identity", "--inventory", INVENTORY)
+        nas.authorise(_expect(shown, 0).stdout)
     _apply()
     if is_first:
         with step("Record what the first roll-out changed"):

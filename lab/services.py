@@ -30,6 +30,7 @@ def _rows(machine: Machine) -> list[tuple[str, ...]]:
 
 def _row(exposure: Exposure) -> tuple[str, ...]:
     port = exposure.port
-    reach = "everyone" if EVERYONE in port.reachable_from else ", ".join(port.reachable_from)
-    whom = reach or "the networks that may log in"
+    reach = ["everyone"] if EVERYONE in port.reachable_from else list(port.reachable_from)
+    reach += [f"everyone on {port.interface}"] if port.interface else []
+    whom = ", ".join(reach) or "the networks that may log in"
     return exposure.role, f"{port.number}/{port.protocol}", f"{port.purpose}, for {whom}"

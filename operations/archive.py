@@ -45,7 +45,7 @@ def present(archives: Sequence[Archive], units: Sequence[str] = ()) -> Generator
     if not missing:
         return
     changes.announce(host, [_coming(x, damaged=x.folder in found) for x in missing])
-    yield from (StringCommand(_fetch(archive)) for archive in missing)
+    yield from (StringCommand(fetch(archive)) for archive in missing)
     if any(_is_in_use(archive, found) for archive in missing):
         yield from (StringCommand(_restart(unit)) for unit in units)
 
@@ -97,7 +97,8 @@ def _title(folder: str) -> str:
     return f"{name} {version.rpartition('-')[0]}"
 
 
-def _fetch(archive: Archive) -> str:
+def fetch(archive: Archive) -> str:
+    """A shell text that downloads an archive, checks it, and unpacks it in its folder."""
     given = {
         "name": f"{archive.name} {archive.version}",
         "url": archive.url,

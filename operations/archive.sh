@@ -7,7 +7,8 @@ incoming=$shelf/.incoming
 mkdir -p "$shelf"
 rm -rf "$incoming"
 mkdir -m 0700 "$incoming"
-trap 'rm -rf "$incoming"' EXIT
+# Where nothing came, nothing stays, the folders neither.
+trap 'rm -rf "$incoming"; rmdir --ignore-fail-on-non-empty "$shelf" "${shelf%/*}" 2>/dev/null || :' EXIT
 
 refuse() {
     echo "$*" >&2
@@ -26,6 +27,7 @@ found=${found%% *}
 mkdir "$incoming/unpacked"
 case $url in
 *.zip) unzip -q "$incoming/archive" -d "$incoming/unpacked" ;;
+*.deb) mv "$incoming/archive" "$incoming/unpacked/${url##*/}" ;;
 *) tar -xzf "$incoming/archive" -C "$incoming/unpacked" --no-same-owner ;;
 esac || refuse "$name cannot be unpacked from $url"
 chmod -R u=rwX,go=rX "$incoming/unpacked"

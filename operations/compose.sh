@@ -17,8 +17,12 @@ prepare() {
 }
 
 pull() { # what comes of a roll-out that fails is known from here too, and goes with the next good one
-    docker pull --quiet "$1" || {
-        echo "$1 cannot be had; see that this host reaches its registry, and that the image exists"
+    said=$(docker pull --quiet "$1" 2>&1) || {
+        printf '%s\n' "$said"
+        case $said in
+        *'no space left on device'*) echo "$1 has no room where Docker keeps its data; free some there" ;;
+        *) echo "$1 cannot be had; see that this host reaches its registry, and that the image exists" ;;
+        esac
         exit 1
     }
     mkdir -p "$record"
@@ -45,15 +49,31 @@ validate() {
     compose "$STAGE$directory" config --quiet
 }
 
+stale() { # the containers that do no work yet, or none any more, and shall be made anew
+    fingerprint=$(sed -n 's/^AI_IDP_HASH=//p' "$directory/.env" 2>/dev/null) || :
+    # A container of the same definition may have read another file of the set that is put back now.
+    ! grep -qvxF -e "$directory" -e "$directory/compose.yaml" -e "$directory/.env" put || fingerprint=
+    docker ps --filter "label=com.docker.compose.project=$project" \
+        --filter health=starting --filter health=unhealthy \
+        --format '{{.ID}} {{.Label "ai-idp.hash"}} {{.Status}}' |
+        awk -v hash="$fingerprint" '$2 != hash || /\(unhealthy\)/ { print $1 }'
+}
+
+unwell() { # where its time is over while it asks, `up --wait` has been seen to end without an error
+    docker ps --quiet --filter "label=com.docker.compose.project=$project" \
+        --filter health=starting --filter health=unhealthy | grep -q .
+}
+
 activate() {
     # What `up` would leave as it is: paused, unhealthy, or changed by `docker update`.
     for id in $replaced; do
         ! docker container inspect "$id" >/dev/null 2>&1 || docker rm --force "$id" >/dev/null
     done
-    # One that never became healthy serves nobody whom its end could cut off: no grace for it.
-    docker ps --quiet --filter "label=com.docker.compose.project=$project" \
-        --filter health=starting --filter health=unhealthy | xargs -r docker rm --force >/dev/null
-    if ! compose "$directory" --progress quiet up --detach --remove-orphans --wait --wait-timeout "$wait_seconds"; then
+    # One that never became healthy serves nobody whom its end could cut off: no grace for it. What
+    # is as it shall be is left, though: after a start of the engine nobody's health is known yet.
+    stale | xargs -r docker rm --force >/dev/null
+    if ! compose "$directory" --progress quiet up --detach --remove-orphans --wait --wait-timeout "$wait_seconds" ||
+        unwell; then
         compose "$directory" ps --all --format 'table {{.Service}}\t{{.Image}}\t{{.Status}}'
         compose "$directory" logs --no-color --no-log-prefix --tail 30
         exit 1

@@ -79,8 +79,9 @@ def setting_changes(service: str, steps: Steps, found: State) -> list[Change]:
     planned = []
     if found.unfinished:
         planned.append(Change("setting", "undo the interrupted change of", service))
-    if steps.live and found.manifest and found.live != found.live_recorded:
-        planned.append(Change("setting", "restore", f"{service}: {steps.live}"))
+    if steps.live and found.manifest and (found.differing or found.live != found.live_recorded):
+        restored = found.differing or (steps.live,)
+        planned += [Change("setting", "restore", f"{service}: {what}") for what in restored]
     return planned
 
 

@@ -22,7 +22,10 @@ SCRIPT = Path(__file__).with_name("engine.sh")
 
 @operation()
 def installed(
-    packages: Sequence[str], without: Sequence[str], sources: Sequence[Source] = ()
+    packages: Sequence[str],
+    without: Sequence[str],
+    sources: Sequence[Source] = (),
+    held: Sequence[str] = (),
 ) -> Generator[StringCommand]:
     """
     Have the engine from these packages; one that is exchanged comes back with its containers.
@@ -30,6 +33,7 @@ def installed(
     + packages: names, or `name=version`, as for `packages.installed`
     + without: packages of another source that are in their way; images, containers and volumes stay
     + sources: sources that an earlier operation of the run adds
+    + held: names that apt shall not change by itself (apt-mark hold); this operation still does
     """
     found = apt.read(packages, without, sources)
     if found is None:
@@ -44,7 +48,7 @@ def installed(
         restarts = [Change("container", "restart", x.name, {"image": x.image}) for x in running]
         engine = Change("setting", "restart", "docker.service containerd.service docker.socket")
         around = Around(_step("before"), _step("after"), (engine, *restarts))
-    yield from apt.change(packages, without, found, around=around)
+    yield from apt.change(packages, without, found, held=held, around=around)
 
 
 def _is_exchanged(packages: Sequence[str], without: Sequence[str], found: Packages) -> bool:

@@ -15,6 +15,10 @@ GIB = UNITS["G"]
 GRAPHICS_DEVICES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
 """What a program that uses an NVIDIA card opens."""
 
+NEEDS_START = ("features", "nameserver", "dev")
+"""What a running container gets at its next start only, by how the option begins; the rest is given
+to it at once (pve-container 6.1, `vmconfig_hotplug_pending` in PVE/LXC/Config.pm)."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -112,6 +116,23 @@ def waiting(container: Container) -> list[str]:
     """Options of which a change waits for the next start."""
     deleted = container.pending.get("delete", "")
     return [option for option in (*container.pending, *deleted.split(",")) if option != "delete"]
+
+
+def differs(guest: Wanted, place: Place, container: Container) -> bool:
+    """Whether something is to be done with a container: changed, restarted or started."""
+    now = coming(container)
+    changed = [*differing(declared(guest, place, now), now), *surplus(guest, now)]
+    return bool(
+        changed
+        or growth(guest, container)
+        or waits_for_start(waiting(container))
+        or not container.running
+    )
+
+
+def waits_for_start(changed: Iterable[str]) -> bool:
+    """Whether one of these options reaches a running container at its next start only."""
+    return any(option.startswith(NEEDS_START) for option in changed)
 
 
 def differing(wanted: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

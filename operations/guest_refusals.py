@@ -53,11 +53,11 @@ def _of_guest(guest: Wanted, place: Place, found: Guests) -> Iterator[str]:
         yield _taken(guest, f"the virtual machine {name}")
     elif kind and container is None:
         yield _taken(guest, f"the container {name} of the node {node}")
-    elif container is not None and container.lock:
+    elif container is not None and container.lock and options.differs(guest, place, container):
         yield (
-            f"{guest.name}: container {guest.vmid} is locked ({container.lock}): wait for that to "
-            f"end. If nobody is at work on it: `pct unlock {guest.vmid}`, and after an interrupted "
-            f"creation `pct destroy {guest.vmid}`"
+            f"{guest.name}: container {guest.vmid} differs and is locked ({container.lock}): wait "
+            f"for that to end. If nobody is at work on it: `pct unlock {guest.vmid}`, and after an "
+            f"interrupted creation `pct destroy {guest.vmid}`"
         )
     elif container is not None and container.name != guest.name:
         yield _taken(guest, f"the container {container.name or 'without a name'}")

@@ -25,9 +25,6 @@ from operations.service import UNREADABLE
 
 SCRIPT = Path(__file__).with_name("guests.sh")
 LOG = "/var/log/ai-idp-guests.log"
-NEEDS_START = ("features", "nameserver", "dev")
-"""What a running container gets at its next start only, by how the option begins; the rest is given
-to it at once (pve-container 6.1, `vmconfig_hotplug_pending` in PVE/LXC/Config.pm)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def present(guests: Sequence[Wanted], place: Place) -> Generator[PyinfraCommand]
     + place: what all of them share: network, storages, template
 
     A change that a running container gets at its next start only restarts it. What would lose data,
-    or belongs to somebody else, is refused before anything changes.
+    belongs to somebody else, or differs while it is locked is refused before anything changes.
     """
     found = read(guests, place)
     if found is None:
@@ -117,7 +114,7 @@ def _update(guest: Wanted, place: Place, container: Container) -> Step:
     gone = options.surplus(guest, coming)
     growth = options.growth(guest, container)
     waiting = [*changed, *gone, *options.waiting(container)]
-    restarts = container.running and any(option.startswith(NEEDS_START) for option in waiting)
+    restarts = container.running and options.waits_for_start(waiting)
     commands = []
     if changed or gone:
         commands.append(f"pct set {guest.vmid} {options.arguments(changed, gone)}".rstrip())

@@ -58,7 +58,8 @@ def installed(
     if found is None:
         yield StringCommand(UNREADABLE)
         return
-    yield from change(packages, without, found, held=held)
+    names = [package.partition("=")[0] for package in packages]
+    yield from change(packages, without, found, held=names if held else ())
 
 
 @operation()
@@ -75,25 +76,26 @@ def removed(packages: Sequence[str]) -> Generator[StringCommand]:
     present = sorted(set(packages) & set(found.installed))
     if present:
         changes.announce(host, _simulated(found))
-        yield _run(present, action="remove")
+        yield exchange(present, action="remove")
 
 
 def change(
     packages: Sequence[str],
     without: Sequence[str],
     found: Packages,
-    held: bool = False,
+    held: Sequence[str] = (),
     around: Around | None = None,
 ) -> Generator[StringCommand]:
     """Announce and yield what turns `found` into what is asked for; nothing where it is that."""
     asked = to_change(packages, without, found)
-    names = [package.partition("=")[0] for package in packages]
-    unheld = [name for name in names if held and name not in found.held]
-    planned = [*_repairs(found), *_simulated(found)]
-    planned += [Change("setting", "hold", f"package {name}") for name in unheld]
-    if planned or asked:
-        changes.announce(host, [*planned, *(around.changes if around else ())])
-        yield _run(asked, hold=names if held else (), around=around)
+    unheld = [name for name in held if name not in found.held]
+    coming = [
+        *planned(found),
+        *(Change("setting", "hold", f"package {name}") for name in unheld),
+    ]
+    if coming or asked:
+        changes.announce(host, [*coming, *(around.changes if around else ())])
+        yield exchange(asked, hold=held, around=around)
 
 
 def to_change(packages: Sequence[str], without: Sequence[str], found: Packages) -> list[str]:
@@ -116,10 +118,15 @@ def read(
     return host.get_fact(PackagesState, _stdin=packages_request(packages, without, sources))
 
 
+def planned(found: Packages) -> list[Change]:
+    """What apt says that it would do, and what an interrupted run left to be done."""
+    return [*_repairs(found), *_simulated(found)]
+
+
 def _simulated(found: Packages) -> list[Change]:
     """What apt says that it would do, dependencies included."""
-    planned = [_install(name, version, found) for name, version in found.will_install.items()]
-    return planned + [Change("package", "remove", name) for name in found.will_remove]
+    coming = [_install(name, version, found) for name, version in found.will_install.items()]
+    return coming + [Change("package", "remove", name) for name in found.will_remove]
 
 
 def _install(name: str, version: str, found: Packages) -> Change:
@@ -130,20 +137,21 @@ def _install(name: str, version: str, found: Packages) -> Change:
 
 
 def _repairs(found: Packages) -> list[Change]:
-    planned = []
+    repairs = []
     if found.unfinished:
-        planned.append(Change("setting", "finish", "an interrupted dpkg run"))
+        repairs.append(Change("setting", "finish", "an interrupted dpkg run"))
     if found.guarded:
-        planned.append(Change("setting", "remove", "/usr/sbin/policy-rc.d of an interrupted run"))
-    return planned
+        repairs.append(Change("setting", "remove", "/usr/sbin/policy-rc.d of an interrupted run"))
+    return repairs
 
 
-def _run(
+def exchange(
     packages: Sequence[str],
     hold: Sequence[str] = (),
     action: str = "install",
     around: Around | None = None,
 ) -> StringCommand:
+    """The command by which apt does what it is asked for: names, or files as the host has them."""
     variables = {"action": action, "packages": " ".join(packages), "hold": " ".join(hold)}
     variables |= {"before": around.before, "after": around.after} if around else {}
     header = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())

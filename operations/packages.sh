@@ -28,6 +28,14 @@ apt() {
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 
+unfinished() { # apt refuses to work where dpkg's journal is left, of which dpkg tells nothing
+    [ -z "$(dpkg --audit)" ] || return 0
+    for entry in /var/lib/dpkg/updates/[0-9]*; do
+        [ ! -e "$entry" ] || return 0
+    done
+    return 1
+}
+
 configure_rest() { # dpkg, unlike apt, does not wait for its lock
     deadline=$(($(date +%s) + 600))
     until dpkg --configure -a --force-confdef --force-confold; do
@@ -36,7 +44,7 @@ configure_rest() { # dpkg, unlike apt, does not wait for its lock
     done
 }
 
-[ -z "$(dpkg --audit)" ] || configure_rest || exit 1
+! unfinished || configure_rest || exit 1
 if [ -n "$packages" ]; then
     # shellcheck disable=SC2086  # one word per package is wanted
     [ -z "${before-}" ] || apt --download-only "$action" $packages || exit 1

@@ -28,17 +28,17 @@ KNOCK_SECONDS = 5
 LOST = (ConnectError, SSHException, OSError, EOFError)
 
 
-def reboot_and_wait(state: State, host: Host, seconds: int) -> bool:
+def reboot_and_wait(state: State, host: Host, seconds: int, order: str = REBOOT) -> bool:
     """Start the host anew and reconnect; False, with the reason shown, when it is not back in time.
 
     It is back when another boot answers and its start has ended. That SSH answers says nothing:
-    the old boot still does while it goes down.
+    the old boot still does while it goes down. `order` makes it reboot, after its session's end.
     """
     deadline = time.monotonic() + seconds
     before = _ask(host.connector, BOOT_ID, state, host)
     if not before:
         return _failed(host, "its boot id could not be read; it was not rebooted")
-    _ask(host.connector, REBOOT, state, host)
+    _ask(host.connector, order, state, host)
     disconnect(host)
     host.log_styled(f"rebooting; it has {seconds} s to come back", fg="yellow")
     amiss = wait_for_boot(before, lambda: _boot_id(state, host), deadline)

@@ -93,8 +93,10 @@ def _creation(name: str, text: str) -> Change:
 
 
 def _write(files: dict[str, str]) -> str:
+    """Shell text that writes them whole; synchronised, as a power cut may leave one empty else."""
+    new = f"{DIRECTORY}/.new"
     lines = [
-        f"printf '%s' '{text}' >{DIRECTORY}/.new && mv {DIRECTORY}/.new {DIRECTORY}/{name}"
+        f"printf '%s' '{text}' >{new} && sync {new} && mv {new} {DIRECTORY}/{name}"
         for name, text in files.items()
     ]
     return " && ".join([f"umask 077; mkdir -p {DIRECTORY}/roles", *lines])

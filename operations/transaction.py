@@ -28,7 +28,8 @@ class Steps:
     service's own checker on the staged set. `activate` makes the files count, also after a
     restore. `deactivate` turns off what had never run before when its first roll-out fails.
     `probe` asks the service for what its users want, until it succeeds or `probe_seconds` are
-    over. `live` prints settings that live in no file; its hash is kept and compared. With
+    over. `live` prints settings that live in no file; its hash is kept and compared. What
+    a line `differs: WHAT` of it names is out of place by itself, and a plan names it. With
     `confirm_seconds` the change stays only when a second SSH session reaches the host in time.
     """
 

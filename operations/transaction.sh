@@ -66,6 +66,11 @@ keep_old() {
     sort -ru old/absent -o old/absent
 }
 
+keep_on_disk() { # what recover needs: a power cut may leave empty what was written a moment ago
+    find transaction.sh service old \( -type f -o -type d \) -exec sync {} + &&
+        touch swapped && sync swapped .
+}
+
 write_beside() {
     while IFS="$tab" read -r kind mode_ owner group path target; do
         grep -qxF -e "$path" put || continue
@@ -116,7 +121,8 @@ put_back() {
     done <old/directories
     find old/tree ! -type d -printf '/%P\n' >old/files || whole=1
     while read -r path; do
-        cp -a "old/tree$path" "$(beside "$path")" && mv -fT "$(beside "$path")" "$path" || whole=1
+        new=$(beside "$path")
+        cp -a "old/tree$path" "$new" && { [ -L "$new" ] || sync "$new"; } && mv -fT "$new" "$path" || whole=1
     done <old/files
     remove_new
     return $whole
@@ -125,9 +131,12 @@ put_back() {
 # The service -------------------------------------------------------------------------------------
 
 probe() {
-    [ -s steps/probe ] || return 0
+    asked=steps/probe
+    # What ran before is asked what it landed with: the new set may be of another model, port or version.
+    [ -z "$RESTORING" ] || [ ! -e ../probe ] || asked=../probe
+    [ -s "$asked" ] || return 0
     deadline=$(($(date +%s) + $(cat probe_seconds)))
-    until sh -eu steps/probe >probe_output 2>&1; do
+    until sh -eu "$asked" >probe_output 2>&1; do
         if [ "$(date +%s)" -ge "$deadline" ]; then
             cat probe_output
             return 1
@@ -158,7 +167,8 @@ journal() {
 
 finish() { # exit code, sentence
     printf '%s: %s\n' "$service" "$2"
-    [ "$1" = 12 ] || rm -rf old swapped
+    # Nothing is undone without `swapped`, so that goes first.
+    [ "$1" = 12 ] || { rm -f swapped && rm -rf old; }
     rm -rf stage steps awaiting confirmed
     printf '%s\n' "$1" >result.new && mv result.new result
     exit "$1"
@@ -185,7 +195,9 @@ restore() {
 
 land() {
     step live | sha256sum | cut -d' ' -f1 >../live.new && mv ../live.new ../live
-    sort -u manifest >../manifest.new && mv ../manifest.new ../manifest
+    # Synchronised: a power cut may leave a renamed file empty.
+    cp steps/probe ../probe.new && sync ../probe.new && mv ../probe.new ../probe
+    sort -u manifest >../manifest.new && sync ../manifest.new && mv ../manifest.new ../manifest
     finish 0 "landed"
 }
 
@@ -198,8 +210,7 @@ run() {
     step prepare || refuse "prepare"
     step validate || refuse "validate"
     keep_old || refuse "keeping the old files"
-    write_beside || refuse "writing"
-    : >swapped
+    write_beside && keep_on_disk || refuse "writing"
     swap || restore "swap"
     step activate || restore "activate"
     probe || restore "probe"

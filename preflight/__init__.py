@@ -15,13 +15,16 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import State
 from pyinfra.context import ctx_state, state
 
+import absence
 from deploys.topology import Topology
 from preflight import (
     access,
     addresses,
+    backups,
     budget,
     guests,
     ports,
+    power,
     preparation,
     roles,
     scrapes,
@@ -38,6 +41,7 @@ RULES: tuple[Callable[[Topology], list[Problem]], ...] = (
     roles.without_settings,
     roles.without_companion,
     roles.conflicting,
+    backups.without_backup,
     addresses.missing,
     addresses.malformed,
     addresses.shared,
@@ -56,6 +60,10 @@ RULES: tuple[Callable[[Topology], list[Problem]], ...] = (
     budget.not_free_at_start,
     budget.overfull_memory,
     budget.overfull_disk,
+    power.unknown,
+    power.overloaded,
+    power.too_short,
+    power.too_late,
 )
 
 _checking = ContextVar("_checking", default=False)
@@ -113,6 +121,8 @@ def _check(inventory_file: str, invocation: Invocation) -> None:
         _prepare(topology, invocation)
     except PyinfraError as error:
         raise Refused([error]) from error
+    if invocation.connects:
+        absence.tolerate(ctx_state.get())  # type: ignore[no-untyped-call]
 
 
 def _prepare(topology: Topology, invocation: Invocation) -> None:

@@ -9,7 +9,6 @@ llama_cpp = LlamaCpp(
     image=_json.loads(_LOCK_FILE.read_text())["images"]["llama_cpp"],
     model="llama-3.2-3b-instruct",
     parallel_sequences=3,
-    context_per_slot_tokens=1024,
     prompt_cache_mib=64,
-    memory_limit_mib=1024,
+    memory_limit_mib=2560,
 )

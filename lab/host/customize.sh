@@ -8,6 +8,8 @@ root=$1
 install -m 755 "$(dirname "$0")/lab-init" "$root/usr/local/sbin/lab-init"
 mkdir -p "$root/usr/local/lib/lab"
 cp -r "$(dirname "$0")/../standins/nvidia" "$root/usr/local/lib/lab/nvidia"
+mkdir "$root/usr/local/lib/lab/npu"
+cp -r "$(dirname "$0")/../standins/npu/machine" "$root/usr/local/lib/lab/npu"
 
 cp "$LAB_CERTIFICATES"/*.crt "$root/usr/local/share/ca-certificates/"
 chroot "$root" update-ca-certificates >/dev/null

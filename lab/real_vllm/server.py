@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploys.vllm import GROUP, HOME, INNER_PORT, USER
+from deploys.vllm_stack import GROUP, HOME, INNER_PORT, USER
 from lab.checkout import container_name
 from lab.engine import LabError, docker
 from lab.real_vllm.client import Server, ask

@@ -105,7 +105,8 @@ for definition in */repository.json; do
             package "${folder%/}" "$version" "$pool"
         done <"$folder/versions.txt"
     done
-    fingerprint=$(import_key "$name")
+    signer=$(value "$name" signer)
+    fingerprint=$(import_key "${signer:-$name}")
     mkdir -p "$root/$(dirname "$(value "$name" key)")"
     gpg --batch --armor --export "$fingerprint" >"$root/$(value "$name" key)"
     (cd "$top" && index "/opt/lab/repositories/$name" "$fingerprint")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
@@ -29,6 +33,20 @@ def test_no_docker_is_no_container() -> None:
 
 def test_a_stopped_engine_with_containers_is_neither_empty_nor_unreadable() -> None:
     assert ComposeState().process(["stopped", "end"]) == Containers(engine_stopped=True)
+
+
+@pytest.mark.parametrize("text", ['{\n  "data-root": "%s"\n}', '{"data-root":"%s","icc":false}'])
+def test_a_stopped_engine_s_containers_lie_in_its_data_root(tmp_path: Path, text: str) -> None:
+    (tmp_path / "nvme" / "containers" / "abc").mkdir(parents=True)
+    (tmp_path / "daemon.json").write_text(text % (tmp_path / "nvme"))
+    (tmp_path / "systemctl").write_text("#!/bin/sh\necho inactive\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    script = ComposeState().command("edge")
+    assert "/etc/docker/daemon.json" in script
+    script = script.replace("/etc/docker", str(tmp_path)).replace("/var/lib/docker", "/nowhere")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines() == ["stopped", "end"]
 
 
 @pytest.mark.parametrize("output", [[], [RUNNING]])

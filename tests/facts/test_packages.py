@@ -31,6 +31,8 @@ class FakeHost:
         self.bin = directory / "bin"
         self.cache = directory / "cache"
         self.asked = directory / "asked"
+        self.journal = directory / "dpkg/updates"
+        self.journal.mkdir(parents=True)
         self.bin.mkdir()
         self.program("dpkg", "")
         self.installed()
@@ -49,9 +51,9 @@ class FakeHost:
         self.program("apt-get", f"cat <<'EOT'\n{lines}\nEOT\nexit {status}")
 
     def execute(self, request: str) -> subprocess.CompletedProcess[str]:
-        command = PackagesState().command()
+        command = PackagesState().command().replace("/var/lib/ai-idp/apt", str(self.cache))
         return subprocess.run(
-            ["sh", "-c", command.replace("/var/lib/ai-idp/apt", str(self.cache))],
+            ["sh", "-c", command.replace("/var/lib/dpkg/updates", str(self.journal))],
             input=request,
             env={**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"},
             capture_output=True,
@@ -119,6 +121,18 @@ def test_a_held_package_may_be_changed_all_the_same(host: FakeHost) -> None:
     assert "--allow-downgrades --allow-change-held-packages" in host.commands("apt-get")[0]
 
 
+def test_a_name_is_not_taken_for_a_longer_one_nor_an_architecture_for_another(
+    host: FakeHost,
+) -> None:
+    host.installed(
+        "have\tengine-tools\tinstalled\t1.0-1\tinstall",
+        "have\tlibrary\tnot-installed\t\tunknown",
+        "have\tlibrary\tinstalled\t2.0-1\tinstall",
+    )
+    host.read("engine", "tools", "library=2.0-*", "engine-tools")
+    assert host.commands("apt-get")[0].endswith(" install engine tools")
+
+
 def test_a_package_that_was_removed_is_not_installed(host: FakeHost) -> None:
     host.installed("have\tengine\tconfig-files\t1.0-1\tdeinstall")
     assert "engine" not in host.read("engine").installed
@@ -127,6 +141,14 @@ def test_a_package_that_was_removed_is_not_installed(host: FakeHost) -> None:
 def test_an_interrupted_dpkg_is_told(host: FakeHost) -> None:
     host.program("dpkg", "echo 'The following packages are only half configured'")
     assert host.read().unfinished
+
+
+@pytest.mark.parametrize(("entry", "told"), [("0002", True), ("tmp.i", False)])
+def test_a_journal_of_dpkg_is_told_where_dpkg_finds_nothing(
+    host: FakeHost, entry: str, told: bool
+) -> None:
+    (host.journal / entry).touch()
+    assert host.read().unfinished == told
 
 
 PREFERRED = {"installed": "1.0-1", "candidate": "2.0-1", "two": "1001", "one": "100"}

@@ -42,16 +42,16 @@ class AlteredCheckout:
         with (self.directory / path).open("a") as file:
             file.write(f"\n{line}\n")
 
-    def apply(self, *limit: str) -> Done:
-        with self.applying(*limit) as run:
+    def apply(self, *limit: str, deploy: str = "deploy.py") -> Done:
+        with self.applying(*limit, deploy=deploy) as run:
             return finished(run)
 
     @contextmanager
-    def applying(self, *limit: str) -> Generator[subprocess.Popen[str]]:
+    def applying(self, *limit: str, deploy: str = "deploy.py") -> Generator[subprocess.Popen[str]]:
         """A run in progress; it does not outlive the block."""
         limits = [word for name in limit for word in ("--limit", name)]
         run = subprocess.Popen(
-            [PYINFRA, "-y", INVENTORY, "deploy.py", *limits],
+            [PYINFRA, "-y", INVENTORY, deploy, *limits],
             cwd=self.directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

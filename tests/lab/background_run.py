@@ -22,11 +22,13 @@ class BackgroundRun:
     `group_data` is a folder of values beside the lab's own.
     """
 
-    def __init__(self, *limit: str, group_data: Path | None = None) -> None:
+    def __init__(
+        self, *limit: str, deploy: str = "deploy.py", group_data: Path | None = None
+    ) -> None:
         limits = [word for name in limit for word in ("--limit", name)]
         data = ("--group-data", str(group_data)) if group_data else ()
         self.process = subprocess.Popen(
-            [PYINFRA, "-y", *data, INVENTORY, "deploy.py", *limits],
+            [PYINFRA, "-y", *data, INVENTORY, deploy, *limits],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

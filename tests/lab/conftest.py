@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+import inventory_json
 import planning
+from inventory_json import InventoryHost
 from lab.checkout import ROOT, container_name
 from lab.observer import Observation, observe
 from planning import Plan
@@ -31,6 +34,12 @@ def shell(host: str, command: str, check: bool = True) -> str:
     if check and run.returncode != 0:
         raise AssertionError(f"{host}: {command} ended with {run.returncode}: {run.stderr}")
     return run.stdout
+
+
+@cache
+def inventory_hosts() -> tuple[InventoryHost, ...]:
+    """Every host of the lab's inventory with its data, which no test changes."""
+    return tuple(inventory_json.read(ROOT / INVENTORY))
 
 
 def plan(*limit: str, deploy: str = "deploy.py", inventory: str = INVENTORY) -> Plan:
@@ -69,36 +78,20 @@ def changed(plan: Plan) -> dict[str, set[tuple[str, str, str]]]:
     }
 
 
-def converge(*limit: str) -> None:
+def converge(*limit: str, deploy: str = "deploy.py") -> None:
     """Insist that a run leaves nothing to do, or that there is nothing to do without one."""
-    if plan(*limit).exit_code != 0:
-        done = apply(*limit)
-        assert done.returncode == 0, done.stderr
-        assert plan(*limit).exit_code == 0
+    if plan(*limit, deploy=deploy).exit_code != 0:
+        repair(*limit, deploy=deploy)
+
+
+def repair(*limit: str, deploy: str = "deploy.py") -> None:
+    """As `converge`, of what is known to differ: a run, and a plan that is empty after it."""
+    done = apply(*limit, deploy=deploy)
+    assert done.returncode == 0, done.stderr
+    assert plan(*limit, deploy=deploy).exit_code == 0
 
 
 @pytest.fixture(scope="module")
 def lab_converged() -> None:
-    """As `converged`, once for a module whose tests repair what they disturb."""
+    """The whole lab as it should be, once for a module whose tests repair what they disturb."""
     converge()
-
-
-@pytest.fixture
-def converged() -> None:
-    """The lab as it should be before a test disturbs it; a disturbed one is repaired first."""
-    if plan().exit_code != 0:
-        done = apply()
-        assert done.returncode == 0, done.stderr
-        assert plan().exit_code == 0
-
-
-@pytest.fixture
-def repaired() -> Callable[[], None]:
-    """Roll out and insist that nothing is left to do."""
-
-    def repair() -> None:
-        done = apply()
-        assert done.returncode == 0, done.stderr
-        assert plan().exit_code == 0
-
-    return repair

@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deploys.victoria_logs import PROGRAM
+from deploys.workstation_trust import PROGRAM as BROWSER_TRUST
 from facts.archive import ROOT as ARCHIVES
 from group_data.victoria_logs import victoria_logs
+from lab.machines import OWNER
 
 Change = tuple[str, str, str]
 """Kind, action and what, as a plan names them; of a setting, the service that it belongs to."""
 
 SERVER, JETSON = "schlimers-server", "jetson"
+BOARD_METRICS = "ai-idp-jetson-metrics.service"
 XPS15, XPS13 = "xps15", "xps13"
 GATEWAY, OBSERVATION = "sclimers-gateway", "sclimers-observation"
 GRAFANA, AUTOMATION, MLFLOW = "sclimers-grafana", "sclimers-automation", "sclimers-mlflow"
@@ -27,6 +30,12 @@ NODE_EXPORTER = "prometheus-node-exporter"
 BY_HAND_PASSWORD = (
     "echo by-hand | runuser -u grafana -- grafana cli --config=/etc/grafana/grafana.ini"
     " admin reset-admin-password --password-from-stdin"
+)
+
+OLD_CA = (
+    "openssl req -x509 -newkey ed25519 -nodes -keyout /dev/null -out /tmp/old.crt -subj /CN=old"
+    f" -days 9 2>/dev/null; chmod 644 /tmp/old.crt; runuser -u {OWNER.user} --"
+    f" python3 -I -B {BROWSER_TRUST} install /tmp/old.crt; rm /tmp/old.crt"
 )
 
 
@@ -45,9 +54,9 @@ class Drift:
         return f"{self.role}-{self.kind}"
 
 
-def content(role: str, host: str, path: str) -> Drift:
+def content(role: str, host: str, path: str, *further: Change) -> Drift:
     command = f"printf '# by hand\\n' >>{path}"
-    return Drift("content", role, host, command, frozenset({("file", "modify", path)}))
+    return Drift("content", role, host, command, frozenset({("file", "modify", path), *further}))
 
 
 def mode(role: str, host: str, path: str, kind: str = "file") -> Drift:
@@ -87,12 +96,42 @@ CONTENTS_AND_SETTINGS = (
     content("firewall", AUTOMATION, "/etc/ai-idp/firewall.nft"),
     content("node_exporter", MLFLOW, f"/etc/default/{NODE_EXPORTER}"),
     content("journal_upload", XPS13, "/etc/systemd/journal-upload.conf.d/ai-idp.conf"),
+    content(
+        "jetson",
+        JETSON,
+        f"/etc/systemd/system/{BOARD_METRICS}",
+        ("unit", "reload definition of", BOARD_METRICS),
+    ),
+    Drift(
+        "setting",
+        "jetson",
+        JETSON,
+        "nvpmodel -m 0",
+        frozenset({("setting", "set", "power mode")}),
+    ),
     content("docker", JETSON, "/etc/docker/daemon.json"),
+    Drift(
+        "setting",
+        "docker",
+        JETSON,
+        "apt-mark unhold docker-ce",
+        frozenset({("setting", "hold", "package docker-ce")}),
+    ),
     content("models", SERVER, "/opt/ai-idp/models/requirements.txt"),
     content("llama_cpp", SERVER, "/opt/ai-idp/stacks/llama_cpp/compose.yaml"),
     content("nginx", GATEWAY, "/etc/nginx/nginx.conf"),
+    content("ups", XPS15, "/etc/nut/ups.conf"),
     content("prometheus", OBSERVATION, "/etc/prometheus/prometheus.yml"),
+    content("git", AUTOMATION, "/srv/git/.ssh/authorized_keys"),
+    content("vault", AUTOMATION, "/srv/git/vault.git/config"),
+    content("commit_events", XPS13, "/etc/ai-idp/commit-events/settings.json"),
+    content("workstation", XPS13, "/etc/ssh/ai-idp_known_hosts"),
+    setting("workstation", XPS13, f"{OLD_CA}; sed -i /envfile=/d /etc/pam.d/common-session"),
+    content("npu", XPS13, "/etc/sysusers.d/ai-idp-npu.conf"),
+    setting("npu", XPS13, "gpasswd --delete owner render"),
     setting("grafana", GRAFANA, BY_HAND_PASSWORD),
+    setting("git", AUTOMATION, "rm /srv/git/projects.git/HEAD"),
+    setting("commit_events", AUTOMATION, "rm /srv/git/experiments.git/hooks/post-receive"),
     setting("base", XPS13, "hostname by-hand"),
     # None for ssh: disabling and enabling ssh.service makes systemd 257 lose sight of the running
     # sshd (its alias sshd.service goes and comes), and can end process 1 of a lab host.
@@ -113,6 +152,7 @@ MODES_AND_UNITS = (
     mode("firewall", XPS15, "/etc/ai-idp", kind="directory"),
     mode("node_exporter", XPS15, f"/etc/default/{NODE_EXPORTER}"),
     mode("docker", SERVER, "/etc/docker/daemon.json"),
+    mode("docker", JETSON, "/etc/systemd/system/docker.service.d/ai-idp.conf"),
     mode("models", SERVER, "/opt/ai-idp/models/requirements.txt"),
     mode("llama_cpp", SERVER, "/opt/ai-idp/stacks/llama_cpp/api-key"),
     mode("nginx", GATEWAY, "/etc/nginx/tls/gateway.key"),
@@ -129,9 +169,26 @@ MODES_AND_UNITS = (
     unit("node_exporter", MLFLOW, f"{NODE_EXPORTER}.service"),
     unit("victoria_logs", OBSERVATION, "victoria-logs.service"),
     unit("journal_upload", XPS13, "systemd-journal-upload.service"),
-    unit("docker", JETSON, "docker.service"),
+    unit("jetson", JETSON, "ai-idp-jetson-metrics.service"),
+    unit("jetson", JETSON, "nv-l4t-usb-device-mode.service"),
+    # Stopped, it would show the observer no container.
+    Drift(
+        "unit",
+        "docker",
+        JETSON,
+        "systemctl disable docker.service",
+        frozenset({("unit", "enable", "docker.service")}),
+    ),
     unit("nginx", GATEWAY, "nginx.service"),
+    unit("ups", JETSON, "nut-monitor.service"),
     unit("prometheus", OBSERVATION, "prometheus.service"),
+    mode("git", AUTOMATION, "/srv/git/git-shell-commands/serve"),
+    mode("vault", AUTOMATION, "/srv/vault/Commits", kind="directory"),
+    mode("commit_events", AUTOMATION, "/etc/ai-idp/commit-events/token"),
+    mode("npu", XPS13, "/usr/local/bin/npu-check"),
+    unit("vault", AUTOMATION, "ai-idp-vault-sync.path"),
+    unit("commit_events", XPS13, "ai-idp-commit-events.timer"),
+    mode("workstation", XPS13, "/etc/ai-idp/workstation/environment"),
     mode("grafana", GRAFANA, "/etc/grafana/secrets/admin-password"),
     unit("grafana", GRAFANA, "grafana-server.service"),
     container("container", "start", f"docker stop {SERVER_CONTAINER}"),
@@ -157,11 +214,20 @@ PACKAGES_AND_CONTAINERS = (
         f"cd {ARCHIVES}/victoria-logs/* && cp -p {PROGRAM} x && echo >>x && mv x {PROGRAM}",
         frozenset({("archive", "replace", f"victoria-logs {victoria_logs.version}")}),
     ),
-    package("docker", JETSON, "docker-compose"),
+    package("docker", JETSON, "docker-compose-plugin"),
+    content("edge", JETSON, "/opt/ai-idp/stacks/edge/compose.yaml"),
     package("models", SERVER, "python3-venv"),
+    package("npu", XPS13, "intel-fw-npu"),
     # The unit's file and its enablement belong to nginx-common.
     package("nginx", GATEWAY, "nginx", ("unit", "start", "nginx.service")),
     package_of_unit("prometheus", OBSERVATION, "prometheus"),
+    Drift(
+        "link",
+        "jetson",
+        JETSON,
+        "systemctl set-default graphical.target",
+        frozenset({("link", "modify", "/etc/systemd/system/default.target")}),
+    ),
     Drift(
         "link",
         "base",

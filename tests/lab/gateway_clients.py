@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 SECONDS = 300
+TRUST = ssl.create_default_context()
 
 
 def ask(path: str, connection: http.client.HTTPSConnection) -> dict[str, object]:
@@ -34,8 +35,7 @@ def ask(path: str, connection: http.client.HTTPSConnection) -> dict[str, object]
 
 def client(_: int) -> list[dict[str, object]]:
     name, path, _clients, requests = sys.argv[1:]
-    trust = ssl.create_default_context()
-    connection = http.client.HTTPSConnection(name, timeout=SECONDS, context=trust)
+    connection = http.client.HTTPSConnection(name, timeout=SECONDS, context=TRUST)
     return [ask(path, connection) for _ in range(int(requests))]
 
 

@@ -13,17 +13,18 @@ DIRECTORY = "/etc/ai-idp-sample"
 MOST_UNITS = 10
 PACKAGES = (
     "fonts-glyphicons-halflings",
+    "javascript-common",
     "libjs-bootstrap",
     "libjs-d3",
     "libjs-jquery",
     "libjs-moment",
     "libjs-moment-timezone",
     "libjs-mustache",
-    "python3-pip-whl",
-    "python3-setuptools-whl",
+    "libjs-popper.js",
     "tini",
 )
-"""Packages that every host of the lab is offered, that need nothing else and start nothing."""
+"""Packages that every host of the lab is offered, that no role of the sample host wants, that need
+nothing outside of these and start nothing."""
 
 UNIT = """[Unit]
 Description={text}

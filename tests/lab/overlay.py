@@ -23,10 +23,10 @@ class Overlay:
             f"{group} = type(_before).model_validate(_values)\n"
         )
 
-    def apply(self, *limit: str) -> Done:
+    def apply(self, *limit: str, deploy: str = "deploy.py") -> Done:
         limits = [word for name in limit for word in ("--limit", name)]
         data = ("--group-data", str(self.directory))
-        return pyinfra("-y", *data, INVENTORY, "deploy.py", *limits)
+        return pyinfra("-y", *data, INVENTORY, deploy, *limits)
 
 
 def _holder(group: str) -> str:

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from deploys.vllm import USER as VLLM_USER
+from deploys.vllm_stack import USER as VLLM_USER
 from lab.checkout import container_name
 from lab.engine import docker
 from tests.lab.poison import Poison
@@ -42,11 +42,15 @@ kill $!
 """
 
 # Readable by everybody, and written since the machine was made: ctime cannot be set by hand.
+# n8n's packages are as npm's lock says, and bring keys of their own tests.
 _READABLE = f"""{_RECEIVE}
-find / -xdev -type f -perm -o+r -newerct "$SINCE" -print0 | xargs -0r grep -alFf $patterns || :
+find / -xdev -path /opt/ai-idp/n8n -prune -o -type f -perm -o+r -newerct "$SINCE" -print0 |
+    xargs -0r grep -alFf $patterns || :
 """
 
-_TEMPORARY = """cd / && find tmp var/tmp run run/lock -xdev -type f -size -4096k -print0 |
+# /run/n8n is no place that was left: n8n's user alone reads it (docs/decisions.md, 92).
+_TEMPORARY = """cd / && find tmp var/tmp run run/lock -xdev \\
+    -path run/n8n -prune -o -type f -size -4096k -print0 |
     tar --create --null --no-recursion --ignore-failed-read --files-from - 2>/dev/null || :"""
 _CONTAINERS = """! command -v docker >/dev/null ||
     docker ps --all --quiet | xargs -r docker inspect"""

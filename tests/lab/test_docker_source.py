@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,22 @@ from lab.outside import HOST as OUTSIDE
 from tests.lab import gateway
 from tests.lab.altered_checkout import AlteredCheckout
 from tests.lab.announced import differences
-from tests.lab.conftest import INVENTORY, Done, apply, changed, converge, plan, shell
+from tests.lab.conftest import INVENTORY, Done, apply, changed, converge, plan, repair, shell
 
 SERVER = "schlimers-server"
 JETSON = "jetson"
+ROLE = "deploys.docker.install"
 ANOTHER_KEY = (Path(__file__).parent.parent / "facts" / "keys" / "one.asc").read_text()
+SOURCE_FILES = (
+    "/etc/apt/keyrings/ai-idp-docker.asc",
+    "/etc/apt/sources.list.d/ai-idp-docker.sources",
+)
 KEEPER = (
     "docker run --detach --name keeper-data-1 --restart unless-stopped --volume keeper:/kept"
     " --label com.docker.compose.project=keeper --label com.docker.compose.service=data"
     " --entrypoint sleep {image} infinity"
 )
+ENGINE = ("docker-ce", "docker-ce-cli")
 IN_VOLUME = "docker exec keeper-data-1 cat /kept/note"
 IN_CONTAINER = "docker exec keeper-data-1 cat /root/note"
 
@@ -34,13 +41,16 @@ Checkout = Callable[[str, str], AlteredCheckout]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def start_converged(lab_converged: None) -> None:
-    """Every test here finds a converged lab and leaves one."""
+def start_converged() -> Generator[None]:
+    """Every test here finds both hosts converged and leaves them so."""
+    converge(SERVER, JETSON)
+    yield
+    converge(SERVER, JETSON)
 
 
 @pytest.fixture
 def altered(tmp_path: Path) -> Generator[Checkout]:
-    """A checkout whose lab has another host, or nobody, with Docker's own packages."""
+    """A checkout whose lab takes its server's engine from elsewhere, or in another version."""
 
     def make(old: str, new: str) -> AlteredCheckout:
         checkout = AlteredCheckout(tmp_path)
@@ -48,7 +58,7 @@ def altered(tmp_path: Path) -> Generator[Checkout]:
         return checkout
 
     yield make
-    converge(SERVER, JETSON)
+    converge("docker", deploy=ROLE)
 
 
 @pytest.fixture
@@ -63,7 +73,7 @@ def keeper() -> Generator[None]:
 
 
 def planned(checkout: Path, host: str) -> dict[str, Any]:
-    command = ["./plan", INVENTORY, "--json", "--limit", host]
+    command = ["./plan", INVENTORY, "--json", "--limit", host, "--deploy", ROLE]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     shown: dict[str, Any] = json.loads(done.stdout)
     return shown
@@ -97,13 +107,13 @@ def test_moving_to_the_distribution_and_back_keeps_volumes_and_containers(
 ) -> None:
     configuration = shell(SERVER, "cat /etc/docker/daemon.json")
     checkout = altered('{"source": "docker"}', '{"source": "distribution"}')
-    away = moved(checkout.directory, lambda: checkout.apply(SERVER))
+    away = moved(checkout.directory, lambda: checkout.apply(SERVER, deploy=ROLE))
     assert packages(away, "remove") >= {"docker-ce", "docker-ce-cli", "containerd.io"}
     assert packages(away, "install") >= {"docker.io", "docker-cli", "containerd", "runc"}
     assert {"keeper/data", "llama_cpp/server"} <= {row["what"] for row in away}
     insist_that_all_is_kept(configuration)
 
-    back = moved(Path(), lambda: apply(SERVER))
+    back = moved(Path(), lambda: apply(SERVER, deploy=ROLE))
     assert packages(back, "remove") >= {"docker.io", "docker-cli", "containerd", "runc"}
     assert packages(back, "install") >= {"docker-ce", "docker-ce-cli", "containerd.io"}
     insist_that_all_is_kept(configuration)
@@ -112,29 +122,26 @@ def test_moving_to_the_distribution_and_back_keeps_volumes_and_containers(
 def test_a_version_is_taken_up_and_down(altered: Checkout) -> None:
     version = "dpkg-query --show --showformat '${Version}' docker-ce"
     before = shell(SERVER, version)
-    checkout = altered('{"source": "docker"}', '{"source": "docker", "version": "26.1.4"}')
-    rows = moved(checkout.directory, lambda: checkout.apply(SERVER))
+    checkout = altered('{"source": "docker"}', '{"source": "docker", "version": "27.5.1"}')
+    rows = moved(checkout.directory, lambda: checkout.apply(SERVER, deploy=ROLE))
     assert packages(rows, "modify") == {"docker-ce", "docker-ce-cli"}
-    assert shell(SERVER, version).startswith("5:26.1.4-")
+    assert shell(SERVER, version).startswith("5:27.5.1-")
     newer = checkout.directory / "lab" / "inventory.py"
-    newer.write_text(newer.read_text().replace("26.1.4", "26.1.5"))
-    moved(checkout.directory, lambda: checkout.apply(SERVER))
+    newer.write_text(newer.read_text().replace("27.5.1", "28.5.2"))
+    moved(checkout.directory, lambda: checkout.apply(SERVER, deploy=ROLE))
     assert shell(SERVER, version) == before
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/etc/apt/keyrings/ai-idp-docker.asc", "/etc/apt/sources.list.d/ai-idp-docker.sources"],
+    ("edited", "removed"), [*permutations(SOURCE_FILES)], ids=["the key", "the source"]
 )
-@pytest.mark.parametrize(
-    ("spoil", "action"), [("echo >>{}", "modify"), ("rm {}", "create")], ids=["edited", "removed"]
-)
-def test_a_file_of_the_source_that_drifted_is_planned_and_repaired(
-    path: str, spoil: str, action: str
+def test_files_of_the_source_that_drifted_are_planned_and_repaired(
+    edited: str, removed: str
 ) -> None:
-    shell(SERVER, spoil.format(path))
-    assert changed(plan(SERVER)) == {SERVER: {("file", action, path)}}
-    converge(SERVER)
+    shell(SERVER, f"echo >>{edited} && rm {removed}")
+    drifted = {("file", "modify", edited), ("file", "create", removed)}
+    assert changed(plan(SERVER, deploy=ROLE)) == {SERVER: drifted}
+    repair(SERVER, deploy=ROLE)
 
 
 @contextmanager
@@ -173,16 +180,34 @@ FAULTS = [
 
 @pytest.mark.parametrize(("spoil", "mend", "reason"), FAULTS)
 def test_a_faulty_repository_fails_the_host_and_changes_nothing(
-    altered: Checkout, spoil: str, mend: str, reason: str
+    spoil: str, mend: str, reason: str
 ) -> None:
-    checkout = altered('"schlimers-server": {', '"jetson": {')
-    shell(JETSON, "rm -rf /var/lib/ai-idp/apt")  # what an earlier plan has fetched
+    # A host that has nothing of the repository yet, nor what an earlier plan has fetched.
+    shell(JETSON, f"rm -rf /var/lib/ai-idp/apt {' '.join(SOURCE_FILES)}")
+    shell(JETSON, "dpkg --remove --force-depends docker-compose-plugin")
     before = observe(JETSON)
     with spoilt(spoil, mend):
-        shown = planned(checkout.directory, JETSON)
-        done = checkout.apply(JETSON)
+        shown = planned(Path(), JETSON)
+        done = apply(JETSON, deploy=ROLE)
     assert shown["exit_code"] == 1
     assert reason in shown["failed"][JETSON]
     assert done.returncode != 0
-    assert reason in done.stdout
+    assert reason in done.stderr
     assert differences([], before, observe(JETSON)) == []
+
+
+def test_an_engine_that_the_board_s_kernel_cannot_use_is_replaced_and_held_again() -> None:
+    converge(JETSON, deploy=ROLE)
+    newer = " ".join(f"{name}=5:28.5.2-*" for name in ENGINE)
+    shell(JETSON, f"apt-get install -qq --allow-change-held-packages {newer}")
+    drifted = {("package", "modify", name) for name in ENGINE}
+    found = changed(plan(JETSON, deploy=ROLE))[JETSON]
+    assert drifted <= found
+    assert {what for kind, _, what in found if kind == "package"} == set(ENGINE)
+    repair(JETSON, deploy=ROLE)
+    shown = shell(
+        JETSON, "dpkg-query --show --showformat '${Version}\\n' docker-ce && apt-mark showhold"
+    )
+    version, *held = shown.split()
+    assert version.startswith("5:27.5.1-")
+    assert set(ENGINE) <= set(held)

@@ -9,19 +9,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab import network
 from tests.lab.background_run import BackgroundRun
-from tests.lab.conftest import Done, converge, plan, shell
+from tests.lab.conftest import Done, converge, plan, repair, shell
 from tests.lab.waiting import wait_until
 
 LOST = "sclimers-grafana"
-OTHERS = sorted(set(network.read().hosts) - {LOST})
+OTHERS = ("sclimers-gateway", "sclimers-observation", "xps13")
 GIVEN_UP_SECONDS = 60
 
 BY_HAND = "printf '# by hand\\n' >>"
 EXPORTER = "/etc/default/prometheus-node-exporter"
 LATER = {
-    "schlimers-server": "/opt/ai-idp/stacks/llama_cpp/compose.yaml",
     "sclimers-gateway": "/etc/nginx/security_headers.conf",
     "sclimers-observation": "/etc/prometheus/prometheus.yml",
 }
@@ -71,8 +69,13 @@ class LostRun:
     given_up_after_seconds: float
 
 
+@pytest.fixture(scope="module")
+def start_converged() -> None:
+    converge(LOST, *OTHERS)
+
+
 @pytest.fixture(scope="module", params=LOSSES.values(), ids=[*LOSSES])
-def lost_run(request: pytest.FixtureRequest, lab_converged: None) -> Generator[LostRun]:
+def lost_run(request: pytest.FixtureRequest, start_converged: None) -> Generator[LostRun]:
     loss: Loss = request.param
     for host in (LOST, *OTHERS):
         shell(host, f"{BY_HAND}{EXPORTER}")
@@ -84,11 +87,11 @@ def lost_run(request: pytest.FixtureRequest, lab_converged: None) -> Generator[L
     finally:
         shell(LOST, loss.heal)
         shell(LOST, RELEASE)
-    converge()
+    repair(LOST, *OTHERS)
 
 
 def _run_and_lose(loss: Loss) -> LostRun:
-    with BackgroundRun() as run:
+    with BackgroundRun(LOST, *OTHERS) as run:
         held = f"test -e {HELD} && echo held"
         wait_until("its operation is at work", lambda: bool(shell(LOST, held, check=False)), 120)
         lost_at = time.monotonic()

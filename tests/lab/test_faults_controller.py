@@ -9,11 +9,9 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-import inventory_json
 import secret_store
-from lab.checkout import ROOT
 from tests.lab.background_run import BackgroundRun
-from tests.lab.conftest import INVENTORY, converge, shell
+from tests.lab.conftest import converge, inventory_hosts, repair, shell
 from tests.lab.waiting import wait_until
 
 SEEDS = range(1, 11)
@@ -33,6 +31,9 @@ UNITS = {
     GATEWAY: "ssh nginx prometheus-node-exporter",
     OBSERVATION: "ssh prometheus prometheus-node-exporter",
 }
+ROLES = "tests/lab/disturbed_roles.py"
+"""So that a moment at random falls upon work, and not upon roles that find nothing to do."""
+
 AT_WORK_SECONDS = 90
 """A transaction goes on without its controller, and is between two states for so long."""
 
@@ -56,8 +57,7 @@ def disturb() -> None:
 
 def secrets_of_the_store() -> dict[str, str]:
     """The sha256 of every secret's value."""
-    data = inventory_json.read(ROOT / INVENTORY)[0].data
-    store = secret_store.for_data(data)
+    store = secret_store.for_data(inventory_hosts()[0].data)
     values = {name: store.get(name).get_secret_value() for name in store.names()}
     return {name: hashlib.sha256(value.encode()).hexdigest() for name, value in values.items()}
 
@@ -73,15 +73,20 @@ def all_run(host: str) -> Callable[[], bool]:
 
 
 @pytest.fixture(scope="module")
-def run_seconds(lab_converged: None) -> Generator[float]:
+def start_converged() -> None:
+    converge(*DISTURBED)
+
+
+@pytest.fixture(scope="module")
+def run_seconds(start_converged: None) -> Generator[float]:
     """How long a run takes that nobody kills, with the same work to do."""
     disturb()
     began = time.monotonic()
-    with BackgroundRun(*DISTURBED) as run:
+    with BackgroundRun(*DISTURBED, deploy=ROLES) as run:
         done = run.finished()
     assert done.returncode == 0, done.stdout
     yield time.monotonic() - began
-    converge()
+    converge(*DISTURBED)
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed-{seed}")
@@ -94,12 +99,12 @@ def test_a_killed_run_is_made_good_by_the_next(
     record_property("killed_after_seconds", round(moment, 2))
     secrets = secrets_of_the_store()
     disturb()
-    with BackgroundRun(*DISTURBED) as run:
+    with BackgroundRun(*DISTURBED, deploy=ROLES) as run:
         time.sleep(moment)
         run.kill()
     for host in DISTURBED:
         wait_until(f"every service of {host} runs again", all_run(host), AT_WORK_SECONDS)
-    converge(*DISTURBED)
+    repair(*DISTURBED, deploy=ROLES)
     assert secrets_of_the_store() == secrets
     for host in DISTURBED:
         assert leftovers(host) == set()
@@ -115,7 +120,7 @@ def test_a_killed_run_is_made_good_by_the_next(
         "/tmp/upload",
     ],
 )
-def test_a_leftover_would_be_seen(path: str, lab_converged: None) -> None:
+def test_a_leftover_would_be_seen(path: str, start_converged: None) -> None:
     shell(GATEWAY, f"touch {path}")
     try:
         assert leftovers(GATEWAY) == {path}

@@ -13,6 +13,7 @@ from tests.lab.altered_checkout import AlteredCheckout
 from tests.lab.conftest import converge, shell
 
 HOST = "sclimers-observation"
+ROLE = "deploys.prometheus.install"
 STATE = "/var/lib/ai-idp"
 SERVED = "/etc/prometheus"
 TEMPLATE = "templates/prometheus/prometheus.yml.j2"
@@ -21,8 +22,9 @@ SmallDisk = Callable[[str, int], None]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def start_converged(lab_converged: None) -> None:
-    """Every test here finds a converged lab and leaves one."""
+def start_converged() -> None:
+    """Every test here finds a converged host and leaves one."""
+    converge(HOST)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def checkout(tmp_path: Path) -> Generator[AlteredCheckout]:
         TEMPLATE, "\n".join(f"# {noise.randbytes(512).hex()}" for _ in range(CHANGE_KIB))
     )
     yield altered
-    converge(HOST)
+    converge(HOST, deploy=ROLE)
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_a_full_disk_refuses_the_change_and_leaves_nothing_half_written(
 ) -> None:
     before = served()
     small_disk(directory, free_kib)
-    run = checkout.apply(HOST)
+    run = checkout.apply(HOST, deploy=ROLE)
     assert run.returncode != 0
     assert "No space left on device" in run.stdout
     assert served() == before
@@ -97,6 +99,6 @@ def test_the_change_of_these_tests_lands_where_there_is_space(
 ) -> None:
     before = served()
     small_disk(STATE, 2048)
-    run = checkout.apply(HOST)
+    run = checkout.apply(HOST, deploy=ROLE)
     assert run.returncode == 0, run.stdout
     assert served() != before

@@ -19,11 +19,12 @@ from lab.group_data.models import models
 from operations import model_lock
 from tests.lab import gateway
 from tests.lab.background_run import BackgroundRun
-from tests.lab.conftest import INVENTORY, changed, converge, plan, pyinfra, shell
+from tests.lab.conftest import changed, converge, plan, repair, shell
 from tests.lab.overlay import Overlay
 from tests.lab.waiting import wait_until
 
 SERVER = "schlimers-server"
+ROLES = "tests/lab/model_roles.py"
 SERVED = models.named("llama-3.2-3b-instruct")
 PATH = f"{models.folder(SERVED)}/{SERVED.main_file}"
 LARGE = models.named("llama-3.1-8b-instruct-fp8")
@@ -35,15 +36,16 @@ WORLD = container_name(outside.HOST)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def start_converged(lab_converged: None) -> None:
-    """Every test here finds a converged lab and leaves one."""
+def start_converged() -> None:
+    """Every test here finds a converged server and leaves one."""
+    converge(SERVER)
 
 
 @pytest.fixture
 def overlay(tmp_path: Path) -> Generator[Overlay]:
     yield Overlay(tmp_path)
     trouble()
-    converge(SERVER)
+    converge(SERVER, deploy=ROLES)
     gateway.complete()
     newer = hub.newer_revision(SERVED.revision)
     shell(SERVER, f"rm -rf {models.directory}/{SERVED.name}/{newer}")
@@ -99,7 +101,7 @@ def test_a_model_that_the_hub_has_damaged_is_thrown_away_and_the_old_one_serves(
 ) -> None:
     overlay.update("models", catalogue=catalogue(at(hub.damaged_revision(SERVED.revision))))
     before = digests()
-    run = overlay.apply(SERVER)
+    run = overlay.apply(SERVER, deploy=ROLES)
     assert run.returncode != 0
     assert f"has as {SERVED.main_file} is not the model of the catalogue" in run.stderr
     assert f"expected {SERVED.files[0].sha256}" in run.stderr
@@ -109,8 +111,8 @@ def test_a_model_that_the_hub_has_damaged_is_thrown_away_and_the_old_one_serves(
 
 def test_a_damaged_file_on_the_host_is_named_by_the_plan_and_replaced(damaged_file: None) -> None:
     assert digests()[PATH] != SERVED.files[0].sha256
-    assert ("model", "replace", SERVED.name) in changed(plan(SERVER))[SERVER]
-    converge(SERVER)
+    assert ("model", "replace", SERVED.name) in changed(plan(SERVER, deploy=ROLES))[SERVER]
+    repair(SERVER, deploy=ROLES)
     assert digests()[PATH] == SERVED.files[0].sha256
 
 
@@ -118,7 +120,7 @@ def test_a_damaged_file_is_not_served_even_where_the_hub_has_no_good_one(
     overlay: Overlay, damaged_file: None
 ) -> None:
     trouble(status=500)
-    run = overlay.apply(SERVER)
+    run = overlay.apply(SERVER, deploy=ROLES)
     assert run.returncode != 0
     assert f"{SERVED.name}: " in run.stderr
     assert PATH not in digests()
@@ -130,13 +132,13 @@ def test_a_killed_download_is_taken_up_by_the_next_run(
     overlay: Overlay, large_is_missing: None
 ) -> None:
     trouble(bytes_per_second=2_000_000)
-    with BackgroundRun(SERVER):
-        wait_until("a part of a shard has come", partial)
+    with BackgroundRun(SERVER, deploy=ROLES):
+        wait_until("a part of a shard has come", partial, 120)
         shell(SERVER, "pkill -9 -f '[-]m fetch'")
     assert LARGE.name not in shell(SERVER, f"ls {models.directory}")
     kept = shell(SERVER, f"stat --format=%i {incoming()}/tokenizer.json")
     trouble()
-    converge(SERVER)
+    repair(SERVER, deploy=ROLES)
     assert kept == shell(SERVER, f"stat --format=%i {models.folder(LARGE)}/tokenizer.json")
     assert not [path for path in digests() if "incomplete" in path or ".incoming" in path]
 
@@ -145,8 +147,8 @@ def test_a_lost_connection_ends_the_download_and_leaves_nothing_in_place(
     overlay: Overlay, large_is_missing: None
 ) -> None:
     trouble(bytes_per_second=600_000)
-    with BackgroundRun(SERVER):
-        wait_until("a part of a shard has come", partial)
+    with BackgroundRun(SERVER, deploy=ROLES):
+        wait_until("a part of a shard has come", partial, 120)
         shell(SERVER, "pkill -KILL -x sshd-session")
     wait_until("the download notices", lambda: not fetching())
     assert LARGE.name not in shell(SERVER, f"ls {models.directory}")
@@ -154,7 +156,7 @@ def test_a_lost_connection_ends_the_download_and_leaves_nothing_in_place(
 
 def test_progress_is_shown_while_it_downloads(overlay: Overlay, large_is_missing: None) -> None:
     trouble(bytes_per_second=1_500_000)
-    run = overlay.apply(SERVER)
+    run = overlay.apply(SERVER, deploy=ROLES)
     assert run.returncode == 0
     lines = [line for line in run.stderr.splitlines() if f"{LARGE.name}: " in line]
     assert any(" of 32.02 MB, " in line and "MB/s" in line for line in lines)
@@ -173,7 +175,7 @@ def test_an_unreachable_hub_is_an_error_also_where_a_part_lies_there(
         f" nft add rule inet ai-idp-test out ip daddr {world_address()} reject",
     )
     try:
-        run = overlay.apply(SERVER)
+        run = overlay.apply(SERVER, deploy=ROLES)
     finally:
         shell(SERVER, "nft delete table inet ai-idp-test")
     assert run.returncode != 0
@@ -189,7 +191,7 @@ def test_too_small_a_disk_is_found_before_the_first_byte(
     free = int(shell(SERVER, f"df --block-size=1 --output=avail {models.directory} | tail -n 1"))
     reserve_gib = free // GIB + 1
     overlay.update("models", reserve_gib=reserve_gib)
-    run = overlay.apply(SERVER)
+    run = overlay.apply(SERVER, deploy=ROLES)
     assert run.returncode != 0
     assert f"{models.directory} has " in run.stderr
     kept = f"{reserve_gib * GIB / 1e9:.2f} GB stay free (reserve_gib)"
@@ -207,7 +209,7 @@ def test_what_was_locked_at_the_first_download_is_held_to(
     sums[SHARD]["sha256"] = "0" * 64
     LOCK.write_text(json.dumps({f"{LARGE.repository}@{LARGE.revision}": sums}))
     try:
-        run = overlay.apply(SERVER)
+        run = overlay.apply(SERVER, deploy=ROLES)
     finally:
         LOCK.write_text(before)
     assert run.returncode != 0
@@ -218,8 +220,8 @@ def test_what_was_locked_at_the_first_download_is_held_to(
 def test_a_lost_lock_is_made_again_from_what_was_verified(overlay: Overlay) -> None:
     before = LOCK.read_text()
     LOCK.unlink()
-    assert ("model", "lock its sha256", LARGE.name) in changed(plan(SERVER))[SERVER]
-    converge(SERVER)
+    assert ("model", "lock its sha256", LARGE.name) in changed(plan(SERVER, deploy=ROLES))[SERVER]
+    repair(SERVER, deploy=ROLES)
     assert LOCK.read_text() == before
 
 
@@ -228,17 +230,13 @@ def test_a_new_revision_takes_over_and_the_old_one_is_listed_and_retired(
 ) -> None:
     newer = at(hub.newer_revision(SERVED.revision), locked("newer")[SERVED.name])
     overlay.update("models", catalogue=catalogue(newer))
-    assert overlay.apply(SERVER).returncode == 0
+    assert overlay.apply(SERVER, deploy=ROLES).returncode == 0
     gateway.complete()
     assert newer["revision"] in container_mounts()
     old = f"{models.directory}/{SERVED.name}/{SERVED.revision}"
-    run = pyinfra(
-        "-y", "--group-data", str(overlay.directory), INVENTORY, "deploy.py", "--limit", SERVER
-    )
+    run = overlay.apply(SERVER, deploy=ROLES)
     assert f"{old} (0.00 GB) is no model of the catalogue; `make retire` removes it" in run.stderr
-    retired = pyinfra(
-        "-y", "--group-data", str(overlay.directory), INVENTORY, "retire.py", "--limit", SERVER
-    )
+    retired = overlay.apply(SERVER, deploy="retire.py")
     assert retired.returncode == 0
     assert old not in str(digests())
 
@@ -248,9 +246,7 @@ def test_what_a_container_still_maps_is_not_retired(overlay: Overlay) -> None:
     rest = [model for model in catalogue(other) if model["name"] != SERVED.name]
     overlay.update("models", catalogue=rest)
     overlay.update("llama_cpp", model=other["name"])
-    run = pyinfra(
-        "-y", "--group-data", str(overlay.directory), INVENTORY, "retire.py", "--limit", SERVER
-    )
+    run = overlay.apply(SERVER, deploy="retire.py")
     assert run.returncode != 0
     assert (
         f"{models.directory}/{SERVED.name} stays: llama_cpp/server maps it; "
@@ -275,7 +271,7 @@ def gated(overlay: Overlay) -> Generator[Overlay]:
 
 
 def test_a_gated_model_without_a_token_is_refused_before_any_connection(gated: Overlay) -> None:
-    run = gated.apply(SERVER)
+    run = gated.apply(SERVER, deploy=ROLES)
     assert run.returncode == 1
     assert (
         f"{SERVER}: models: gated is gated, and the secret store has no token of the hub; "
@@ -293,7 +289,7 @@ def test_a_gated_model_without_a_token_is_refused_before_any_connection(gated: O
 )
 def test_a_token_that_opens_nothing_is_told_why(gated: Overlay, token: str, said: str) -> None:
     give(token)
-    run = gated.apply(SERVER)
+    run = gated.apply(SERVER, deploy=ROLES)
     assert run.returncode != 0
     assert f"gated: {said}" in run.stderr
     assert token not in run.stderr
@@ -302,7 +298,7 @@ def test_a_token_that_opens_nothing_is_told_why(gated: Overlay, token: str, said
 def test_a_gated_model_comes_with_the_token_which_stays_nowhere(gated: Overlay) -> None:
     give(hub.ACCEPTED_TOKEN)
     trouble(bytes_per_second=400_000)
-    with BackgroundRun(SERVER, group_data=gated.directory) as run:
+    with BackgroundRun(SERVER, deploy=ROLES, group_data=gated.directory) as run:
         wait_until("the download runs", fetching)
         shown = "cat /proc/$(pgrep -f '[-]m fetch' | tail -1)/environ | tr '\\0' '\\n'; ps -ef"
         assert hub.ACCEPTED_TOKEN not in shell(SERVER, shown)

@@ -12,11 +12,12 @@ from lab.containers import wait_booted
 from lab.engine import docker
 from tests.lab import gateway
 from tests.lab.altered_checkout import AlteredCheckout, finished
-from tests.lab.conftest import converge, shell
+from tests.lab.conftest import converge, repair, shell
 from tests.lab.request_loop import RequestLoop
 from tests.lab.waiting import wait_until
 
 GATEWAY, OBSERVATION = "sclimers-gateway", "sclimers-observation"
+ROLE = "deploys.nginx.install"
 ROUTE = "templates/nginx/routes/llama_cpp.conf.j2"
 MAIN = "templates/nginx/nginx.conf.j2"
 TRANSACTION = "/var/lib/ai-idp/services/nginx/transaction"
@@ -25,14 +26,15 @@ LOST_SECONDS = 60
 
 
 @pytest.fixture(scope="module", autouse=True)
-def start_converged(lab_converged: None) -> None:
-    """Every test here finds a converged lab and leaves one."""
+def start_converged() -> None:
+    """Every test here finds converged hosts and leaves them so."""
+    converge(GATEWAY, OBSERVATION)
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Generator[AlteredCheckout]:
     yield AlteredCheckout(tmp_path)
-    converge(GATEWAY)
+    converge(GATEWAY, deploy=ROLE)
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_a_broken_template_is_refused_without_one_failed_request(
     checkout.append("templates/prometheus/prometheus.yml.j2", "# a good change of a later role")
     before, revision = files(), gateway.revision()
     with RequestLoop(gateway.list_models) as client:
-        run = checkout.apply()
+        run = checkout.apply(GATEWAY, OBSERVATION)
         client.reach(REQUESTS)
     assert run.returncode != 0
     assert 'unknown directive "no_such_directive" in /etc/nginx/routes/llama_cpp.conf' in run.stdout
@@ -76,7 +78,7 @@ def test_a_broken_template_is_refused_without_one_failed_request(
     assert (files(), gateway.revision()) == (before, revision)
     landed = shell(OBSERVATION, "tail -n 1 /etc/prometheus/prometheus.yml")
     assert "good change" in landed, "the hosts that have no problem did not finish"
-    converge(OBSERVATION)
+    repair(OBSERVATION, deploy="deploys.prometheus.install")
 
 
 def test_a_configuration_that_fails_its_probe_is_undone_without_one_failed_request(
@@ -84,7 +86,7 @@ def test_a_configuration_that_fails_its_probe_is_undone_without_one_failed_reque
 ) -> None:
     before, revision = files(), gateway.revision()
     with RequestLoop(gateway.list_models) as client:
-        run = unanswerable.apply(GATEWAY)
+        run = unanswerable.apply(GATEWAY, deploy=ROLE)
         client.reach(REQUESTS)
     assert run.returncode != 0
     assert '"revision": "another"' in run.stdout, "the error does not show what was answered"
@@ -98,7 +100,7 @@ def test_a_configuration_that_stops_answering_is_undone(
     checkout.replace(MAIN, "listen 443 ssl", "listen 8443 ssl")
     before = files()
     with RequestLoop(gateway.list_models) as client:
-        run = checkout.apply(GATEWAY)
+        run = checkout.apply(GATEWAY, deploy=ROLE)
         client.reach(REQUESTS)
     record_property("gap_seconds", round(client.gap_seconds, 1))
     print(f"no answers for {client.gap_seconds:.1f} s")
@@ -114,7 +116,7 @@ def test_killed_ssh_sessions_do_not_keep_the_gateway_from_restoring_itself(
     before, revision = files(), gateway.revision()
     with (
         RequestLoop(gateway.list_models) as client,
-        unanswerable.applying(GATEWAY) as run,
+        unanswerable.applying(GATEWAY, deploy=ROLE) as run,
     ):
         wait_until("the new configuration is probed", is_probing)
         shell(GATEWAY, "pkill -KILL -f '^sshd(-session)?: ai-idp'")
@@ -131,7 +133,7 @@ def test_a_pulled_cable_does_not_keep_the_gateway_from_restoring_itself(
     unanswerable: AlteredCheckout, cable: None
 ) -> None:
     before = files()
-    with unanswerable.applying(GATEWAY) as run:
+    with unanswerable.applying(GATEWAY, deploy=ROLE) as run:
         wait_until("the new configuration is probed", is_probing)
         shell(GATEWAY, "ip link set eth0 down")
         wait_until("the transaction ends", has_ended)
@@ -152,7 +154,7 @@ def cable(unanswerable: AlteredCheckout) -> Generator[None]:
 
 def test_a_power_cut_is_undone_before_anything_is_served(unanswerable: AlteredCheckout) -> None:
     before, revision = files(), gateway.revision()
-    with unanswerable.applying(GATEWAY) as run:
+    with unanswerable.applying(GATEWAY, deploy=ROLE) as run:
         wait_until("the new configuration is probed", is_probing)
         docker("kill", container_name(GATEWAY))
         docker("start", container_name(GATEWAY))

@@ -9,21 +9,22 @@ from pathlib import Path
 
 import pytest
 
-import inventory_json
 import secret_store
-from deploys.vllm import API_KEY, PROJECT
+from deploys.vllm import API_KEY
+from deploys.vllm_stack import PROJECT
 from lab import network
-from lab.checkout import LOCK_FILE, ROOT, container_name
+from lab.checkout import LOCK_FILE, container_name
 from lab.servers.vllm import GONE
 from tests.lab.altered_checkout import AlteredCheckout
-from tests.lab.conftest import INVENTORY, converge, shell
+from tests.lab.conftest import INVENTORY, converge, inventory_hosts, repair, shell
 from tests.lab.overlay import Overlay
 from tests.lab.request_loop import RequestLoop
 
 SERVER, CLIENT = "schlimers-server", "sclimers-gateway"
+ROLE = "deploys.vllm.install"
 MODEL, OTHER_MODEL = "llama-3.1-8b-instruct-fp8", "qwen2.5-7b-instruct-awq"
-HEALTHY_SECONDS = 10
-ANSWER_SECONDS = 5
+HEALTHY_SECONDS = 20
+ANSWER_SECONDS = 20
 RUNNING = f"docker ps --quiet --filter label=com.docker.compose.project={PROJECT}"
 BODY = json.dumps({"messages": [{"role": "user", "content": "hello"}], "max_tokens": 1})
 
@@ -37,7 +38,7 @@ def start_converged() -> None:
 @pytest.fixture
 def overlay(tmp_path: Path) -> Generator[Overlay]:
     yield Overlay(tmp_path)
-    converge(SERVER)
+    converge(SERVER, deploy=ROLE)
 
 
 def variant(name: str) -> str:
@@ -54,7 +55,7 @@ def running() -> str:
 @pytest.fixture(scope="module")
 def ask() -> Callable[[str], str]:
     """Asks the server from the gateway's machine, with the key; AssertionError unless it is 200."""
-    data = next(host.data for host in inventory_json.read(ROOT / INVENTORY) if host.name == SERVER)
+    data = next(host.data for host in inventory_hosts() if host.name == SERVER)
     key = secret_store.for_data(data).get(API_KEY).get_secret_value()
     url = f"http://{network.read().hosts[SERVER]}:{data['vllm']['port']}"
 
@@ -95,7 +96,7 @@ def test_an_argument_that_the_image_does_not_know_leaves_the_old_server_serving(
     overlay.update("vllm", image=variant("fewer_arguments"), extra_arguments=(GONE, "1"))
     with RequestLoop(complete) as client:
         client.reach(3)
-        run = overlay.apply(SERVER)
+        run = overlay.apply(SERVER, deploy=ROLE)
         client.reach(len(client.requests) + 3)
     print(f"{len(client.requests)} completions, {len(client.problems)} failed")
     assert run.returncode != 0
@@ -107,7 +108,7 @@ def test_an_argument_that_the_image_does_not_know_leaves_the_old_server_serving(
 
 def test_an_argument_that_is_gone_is_refused_before_any_connection(overlay: Overlay) -> None:
     overlay.update("vllm", extra_arguments=("--max-num-batched-tokns", "8"))
-    run = overlay.apply(SERVER)
+    run = overlay.apply(SERVER, deploy=ROLE)
     assert run.returncode != 0
     assert (
         "vLLM 0.33.0 has no argument `--max-num-batched-tokns`; did you mean "
@@ -125,7 +126,7 @@ def test_the_model_is_switched_by_one_line_and_the_plan_shows_it(
     checkout = AlteredCheckout(tmp_path)
     checkout.replace("group_data/vllm.py", f'model="{MODEL}"', f'model="{OTHER_MODEL}"')
     plan = subprocess.run(
-        ["./plan", INVENTORY, "--limit", SERVER],
+        ["./plan", INVENTORY, "--limit", SERVER, "--deploy", ROLE],
         cwd=checkout.directory,
         capture_output=True,
         text=True,
@@ -135,14 +136,14 @@ def test_the_model_is_switched_by_one_line_and_the_plan_shows_it(
     assert "recreate container vllm/server" in " ".join(plan.stdout.split())
     with RequestLoop(complete) as client:
         client.reach(3)
-        run = checkout.apply(SERVER)
+        run = checkout.apply(SERVER, deploy=ROLE)
         complete()
         client.reach(len(client.requests) + 3)
     record_property("gap_seconds", round(client.gap_seconds, 1))
     print(f"no completions for {client.gap_seconds:.1f} s")
     assert run.returncode == 0, run.stdout
     assert served() == OTHER_MODEL
-    converge(SERVER)
+    repair(SERVER, deploy=ROLE)
     assert served() == MODEL
 
 
@@ -158,12 +159,13 @@ def test_another_model_whose_server_never_becomes_healthy_gives_way_to_the_one_b
     )
     with RequestLoop(complete) as client:
         client.reach(3)
-        run = overlay.apply(SERVER)
+        run = overlay.apply(SERVER, deploy=ROLE)
         complete()
         client.reach(len(client.requests) + 3)
     record_property("gap_seconds", round(client.gap_seconds, 1))
     print(f"no completions for {client.gap_seconds:.1f} s")
     assert run.returncode != 0
     assert "Starting to load model" in run.stderr, "the container's log is lost"
+    assert "the previous state is back and answers" in run.stderr
     assert client.problems, "the faulty server was never tried"
     assert (running(), served()) == (before, MODEL)

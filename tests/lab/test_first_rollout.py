@@ -46,7 +46,8 @@ def test_the_plan_without_guests_creates_them_and_tells_what_waits_for_them() ->
     plan = recorded_plan("guests-plan.json")
     assert plan["exit_code"] == 2
     assert (plan["failed"], plan["errors"], plan["absent"]) == ({}, [], [])
-    assert plan["notices"] == {guest: [NOT_YET] for guest in GUESTS}
+    told = {host: notices for host, notices in plan["notices"].items() if host in GUESTS}
+    assert told == {guest: [NOT_YET] for guest in GUESTS}
     rows = [row for node in NODES for row in plan["hosts"][node] if row["kind"] == "guest"]
     created = [row["what"] for row in rows if row["action"] == "create"]
     assert sorted(created) == sorted(GUESTS)

@@ -16,9 +16,11 @@ from deploys.gateway import ADMIN_PASSWORD
 from lab import network
 from tests.lab import gateway_samples as samples
 from tests.lab.altered_checkout import AlteredCheckout
-from tests.lab.conftest import converge, shell
+from tests.lab.conftest import converge, repair, shell
 from tests.lab.gateway_samples import CLIENT, GATEWAY, NAME, OBSERVATION
+from tests.lab.waiting import wait_until
 
+ROLE = "deploys.nginx.install"
 LEAF = "/etc/nginx/tls/gateway"
 DAY = timedelta(days=1)
 
@@ -66,7 +68,7 @@ def test_what_rotation_or_metrics_would_not_read_is_refused(
 ) -> None:
     altered = AlteredCheckout(tmp_path)
     altered.append(f"templates/nginx/{template}", line)
-    done = altered.apply(GATEWAY)
+    done = altered.apply(GATEWAY, deploy=ROLE)
     assert done.returncode != 0
     assert message in done.stdout
     assert "refused at 'validate', nothing was changed" in done.stdout
@@ -75,9 +77,9 @@ def test_what_rotation_or_metrics_would_not_read_is_refused(
 def test_metrics_that_are_read_land_while_the_old_ones_are_served(tmp_path: Path) -> None:
     altered = AlteredCheckout(tmp_path)
     altered.append("templates/nginx/nginx.mtail.j2", "# a change")
-    assert altered.apply(GATEWAY).returncode == 0
+    assert altered.apply(GATEWAY, deploy=ROLE).returncode == 0
     assert shell(GATEWAY, "tail -n 1 /etc/mtail/nginx.mtail").strip() == "# a change"
-    converge(GATEWAY)
+    repair(GATEWAY, deploy=ROLE)
 
 
 @pytest.fixture
@@ -129,10 +131,11 @@ def test_a_certificate_one_day_before_its_end_is_renewed_by_a_run() -> None:
     )
     _put(f"{LEAF}.crt", made.certificate)
     _put(f"{LEAF}.key", made.key.get_secret_value().encode())
-    shell(GATEWAY, "systemctl reload nginx && sleep 1")
+    shell(GATEWAY, "systemctl reload nginx")
+    wait_until("the old one is presented", lambda: presented().not_valid_after_utc < end)
     assert presented().not_valid_after_utc - _now() < 2 * DAY < end - _now()
 
-    converge(GATEWAY)
+    repair(GATEWAY, deploy=ROLE)
 
     assert presented().not_valid_after_utc - _now() > 300 * DAY
     assert samples.from_here().ask("/health").status == 200

@@ -147,9 +147,15 @@ def test_a_page_behind_a_password_is_asked_without_its_prefix_and_without_the_pa
     assert answer.seen["headers"]["X-Request-ID"] == answer.headers["x-request-id"]
 
 
+def _guess() -> Answer:
+    return ask("/prometheus/", authorization="Basic d3Jvbmc6d3Jvbmc=")
+
+
 def test_a_wrong_password_is_refused_and_soon_told_to_wait(password: str) -> None:
-    guesses = [ask("/prometheus/", authorization="Basic d3Jvbmc6d3Jvbmc=") for _ in range(14)]
+    guesses = [_guess()]
     assert guesses[0].status == 401
+    while guesses[-1].status == 401 and len(guesses) < 60:
+        guesses.append(_guess())
     assert guesses[-1].status == 429
     assert guesses[-1].headers["retry-after"] == "2"
     assert "too many wrong passwords" in guesses[-1].text

@@ -10,21 +10,32 @@ from typing import Any
 
 import pytest
 
-import inventory_json
 import secret_store
 from deploys.grafana import ADMIN_PASSWORD, TOOL
+from group_data.backup import backup
 from lab import network
-from lab.checkout import ROOT, container_name
+from lab.checkout import container_name
 from lab.engine import docker
 from lab.group_data.grafana import grafana
 from lab.observer import observe
 from lab.outside import HOST as OUTSIDE
 from tests.lab.altered_checkout import AlteredCheckout
 from tests.lab.announced import differences
-from tests.lab.conftest import INVENTORY, apply, changed, converge, plan, shell
+from tests.lab.conftest import (
+    INVENTORY,
+    apply,
+    changed,
+    converge,
+    inventory_hosts,
+    plan,
+    repair,
+    shell,
+)
 from tests.lab.overlay import Overlay
+from tests.lab.waiting import wait_until
 
 HOST = "sclimers-grafana"
+ROLE = "deploys.grafana.install"
 DATABASE = "/var/lib/grafana/grafana.db"
 PASSWORD_FILE = "/etc/grafana/secrets/admin-password"
 RESTORED = ("setting", "restore", f"grafana: python3 -B {TOOL} state")
@@ -43,18 +54,18 @@ def start_converged() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Generator[AlteredCheckout]:
     yield AlteredCheckout(tmp_path)
-    converge(HOST)
+    converge(HOST, deploy=ROLE)
 
 
 def password(previous: bool = False) -> str:
-    store = secret_store.for_data(inventory_json.read(ROOT / INVENTORY)[0].data)
+    store = secret_store.for_data(inventory_hosts()[0].data)
     found = store.previous(ADMIN_PASSWORD) if previous else store.get(ADMIN_PASSWORD)
     assert found is not None
     return found.get_secret_value()
 
 
 def rotate() -> None:
-    store = secret_store.for_data(inventory_json.read(ROOT / INVENTORY)[0].data)
+    store = secret_store.for_data(inventory_hosts()[0].data)
     store.rotate(ADMIN_PASSWORD)
 
 
@@ -76,7 +87,7 @@ def status(shown: str) -> int:
 
 def rows(checkout: Path) -> list[dict[str, Any]]:
     """What the plan of a checkout names on this host."""
-    command = ["./plan", INVENTORY, "--json", "--limit", HOST]
+    command = ["./plan", INVENTORY, "--json", "--limit", HOST, "--deploy", ROLE]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     found: list[dict[str, Any]] = json.loads(done.stdout)["hosts"].get(HOST, [])
     return found
@@ -92,15 +103,17 @@ def write_board(checkout: AlteredCheckout, text: str | None = None) -> None:
 def test_the_password_follows_its_secret_also_after_a_backup_is_put_back() -> None:
     shell(HOST, f"cp --preserve=all {DATABASE} /root/grafana.db")
     rotate()
-    assert changed(plan(HOST)) == {HOST: {("file", "modify", PASSWORD_FILE)}}
-    assert apply(HOST).returncode == 0
+    assert changed(plan(HOST, deploy=ROLE)) == {HOST: {("file", "modify", PASSWORD_FILE)}}
+    assert apply(HOST, deploy=ROLE).returncode == 0
     assert status(password(previous=True)) == 401
     assert status(password()) == 200
 
     restore = f"mv /root/grafana.db {DATABASE}"
     shell(HOST, f"systemctl stop grafana-server && {restore} && systemctl start grafana-server")
-    assert changed(plan(HOST)) == {HOST: {RESTORED}}
-    converge(HOST)
+    assert changed(plan(HOST, deploy=ROLE)) == {HOST: {RESTORED}}
+    repair(HOST, deploy=ROLE)
+    # The backup of that host holds the secrets as they are now.
+    repair(backup.secret_store_on, deploy="deploys.backup.install")
     assert status(password()) == 200
 
 
@@ -108,27 +121,27 @@ def test_a_dashboard_changed_by_hand_is_put_back_and_a_broken_one_refused(
     checkout: AlteredCheckout,
 ) -> None:
     write_board(checkout)
-    assert checkout.apply(HOST).returncode == 0
+    assert checkout.apply(HOST, deploy=ROLE).returncode == 0
     assert title() == "By a test"
     before = observe(HOST)
     shell(HOST, f"sed -i 's/By a test/By hand/' {ON_HOST}")
     assert [(row["action"], row["what"]) for row in rows(checkout.directory)] == [
         ("modify", ON_HOST)
     ]
-    assert checkout.apply(HOST).returncode == 0
+    assert checkout.apply(HOST, deploy=ROLE).returncode == 0
     assert title() == "By a test"
     assert differences([], before, observe(HOST)) == []
 
     write_board(checkout, '{"uid": "by-test", "title": ')
-    run = checkout.apply(HOST)
+    run = checkout.apply(HOST, deploy=ROLE)
     assert run.returncode != 0
     assert f"{BOARD} is no JSON" in run.stdout
     assert differences([], before, observe(HOST)) == []
     assert title() == "By a test"
 
     (checkout.directory / BOARD).unlink()
-    assert checkout.apply(HOST).returncode == 0
-    assert asked("api/dashboards/uid/by-test", password())[0] == 404
+    assert checkout.apply(HOST, deploy=ROLE).returncode == 0
+    wait_until("it is gone", lambda: asked("api/dashboards/uid/by-test", password())[0] == 404)
 
 
 def title() -> str:
@@ -160,7 +173,7 @@ def test_a_configuration_that_does_not_work_is_not_left_in_force(
 ) -> None:
     checkout.replace(f"templates/grafana/{template}.j2", old, new)
     before = observe(HOST)
-    run = checkout.apply(HOST)
+    run = checkout.apply(HOST, deploy=ROLE)
     assert run.returncode != 0
     assert reason in run.stdout
     assert differences([], before, observe(HOST)) == []
@@ -174,15 +187,15 @@ def test_another_version_lands_and_the_repository_may_be_down_meanwhile(tmp_path
     shell(HOST, "apt-get clean")
     shell(OUTSIDE, "systemctl stop nginx")
     try:
-        assert overlay.apply(HOST).returncode != 0
+        assert overlay.apply(HOST, deploy=ROLE).returncode != 0
     finally:
         shell(OUTSIDE, "systemctl start nginx")
     assert differences([], before, observe(HOST)) == []
     assert status(password()) == 200
-    done = overlay.apply(HOST)
+    done = overlay.apply(HOST, deploy=ROLE)
     assert done.returncode == 0, done.stderr
     assert asked("api/health", password())[1]["version"] == "13.2.2"
-    converge(HOST)
+    repair(HOST, deploy=ROLE)
     assert asked("api/health", password())[1]["version"] == "13.2.3"
 
 
@@ -190,7 +203,7 @@ def test_a_plugin_with_other_bytes_is_refused_before_anything_changes(tmp_path: 
     overlay = Overlay(tmp_path)
     overlay.update("grafana", logs_plugin_sha256="0" * 64)
     before = observe(HOST)
-    refused = overlay.apply(HOST)
+    refused = overlay.apply(HOST, deploy=ROLE)
     assert refused.returncode != 0
     assert f"{PLUGIN.url} has the sha256 {PLUGIN.sha256}, not {'0' * 64}; " in refused.stderr
     assert differences([], before, observe(HOST)) == []
@@ -202,8 +215,8 @@ def test_a_plugin_that_was_removed_comes_back_and_counts() -> None:
     wait_for_answers()
     assert not knows_its_plugin()
     lost = ("archive", "download", f"{PLUGIN.name} {PLUGIN.version}")
-    assert changed(plan(HOST)) == {HOST: {lost}}
-    assert apply(HOST).returncode == 0
+    assert changed(plan(HOST, deploy=ROLE)) == {HOST: {lost}}
+    assert apply(HOST, deploy=ROLE).returncode == 0
     wait_for_answers()
     assert knows_its_plugin()
     readable = f"test -r {PLUGIN.folder}/{PLUGIN.name}/plugin.json"

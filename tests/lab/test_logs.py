@@ -19,6 +19,7 @@ from tests.lab.logs import ENGINE, UNIT, count, found
 from tests.lab.waiting import wait_until
 
 SENDER = "jetson"
+ROLE = "deploys.victoria_logs.install"
 SETTINGS = "group_data/victoria_logs.py"
 LINES = 300
 TALKER = (
@@ -49,7 +50,7 @@ def stopped() -> Generator[None]:
 @pytest.fixture
 def altered(tmp_path: Path) -> Generator[AlteredCheckout]:
     yield AlteredCheckout(tmp_path)
-    converge(ENGINE)
+    converge(ENGINE, deploy=ROLE)
 
 
 def the_one(query: str) -> dict[str, str]:
@@ -148,12 +149,12 @@ def test_an_archive_with_other_bytes_is_refused_before_anything_changes(
 ) -> None:
     before = running(), folders()
     release(altered, UPGRADE, "ab" * 32)
-    done = altered.apply(ENGINE)
+    done = altered.apply(ENGINE, deploy=ROLE)
     assert done.returncode != 0
     said = f"{archive_url(UPGRADE)} has the sha256 {offered(UPGRADE)}, not {'ab' * 32}; nothing of"
     assert said in done.stdout
     assert (running(), folders()) == before
-    assert plan(ENGINE).exit_code == 0
+    assert plan(ENGINE, deploy=ROLE).exit_code == 0
 
 
 def test_a_release_that_never_gets_well_leaves_the_one_before(
@@ -161,25 +162,27 @@ def test_a_release_that_never_gets_well_leaves_the_one_before(
 ) -> None:
     (before,) = folders()
     release(altered, NEVER_WELL, offered(NEVER_WELL))
-    done = altered.apply(ENGINE)
+    done = altered.apply(ENGINE, deploy=ROLE)
     assert done.returncode != 0
     assert "'probe' failed, the previous state is back and answers" in done.stdout, done.stdout
     assert f"/{before}/victoria-logs-prod" in running()
     shell(SENDER, f"logger {word}")
     the_one(word)
-    assert changed(plan(ENGINE))[ENGINE] == {("archive", "remove", f"victoria-logs {NEVER_WELL}")}
+    assert changed(plan(ENGINE, deploy=ROLE))[ENGINE] == {
+        ("archive", "remove", f"victoria-logs {NEVER_WELL}")
+    }
 
 
 def test_another_release_takes_over_with_all_lines(altered: AlteredCheckout, word: str) -> None:
     shell(SENDER, f"logger {word}")
     line = the_one(word)
     release(altered, UPGRADE, offered(UPGRADE))
-    done = altered.apply(ENGINE)
+    done = altered.apply(ENGINE, deploy=ROLE)
     assert done.returncode == 0, done.stdout
     (now,) = folders()
     assert now.startswith(f"{UPGRADE}-") and f"/{now}/victoria-logs-prod" in running()
     assert found(word) == [line]
-    done = apply(ENGINE)
+    done = apply(ENGINE, deploy=ROLE)
     assert done.returncode == 0, done.stderr
     assert folders()[0].startswith(f"{production.version}-")
     assert found(word) == [line]

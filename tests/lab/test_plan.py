@@ -28,6 +28,7 @@ BROKEN = "sclimers-gateway"
 DRIFTED = "sclimers-grafana"
 UNTOUCHED = "sclimers-mlflow"
 DOWN, ABSENT = "xps15", "xps13"
+THREE = ("--limit", BROKEN, "--limit", DRIFTED, "--limit", UNTOUCHED)
 
 DPKG = "/var/lib/dpkg/status"
 STATE = "/var/lib/ai-idp/services/nginx"
@@ -66,6 +67,7 @@ def _switch_on() -> None:
     wait_answering(network.read().hosts[host] for host in (DOWN, ABSENT))
 
 
+@pytest.mark.usefixtures("lab_converged")
 def test_a_converged_lab_has_an_empty_plan_twice() -> None:
     for done in (plan_command(), plan_command()):
         assert done.returncode == 0, done.stdout + done.stderr
@@ -77,7 +79,7 @@ def test_a_converged_lab_has_an_empty_plan_twice() -> None:
 
 @pytest.mark.usefixtures("_drifted")
 def test_a_change_is_shown_with_its_diff() -> None:
-    done = plan_command()
+    done = plan_command(*THREE)
     assert done.returncode == 2
     assert "modify file /etc/hosts" in done.stdout
     assert "      -# by hand\n" in done.stdout
@@ -86,7 +88,7 @@ def test_a_change_is_shown_with_its_diff() -> None:
 
 @pytest.mark.usefixtures("_drifted")
 def test_the_json_form_has_the_diffs_too() -> None:
-    done = plan_command("--json")
+    done = plan_command(*THREE, "--json")
     shown = json.loads(done.stdout)
     assert (done.returncode, shown["exit_code"]) == (2, 2)
     (row,) = _changes(shown)[DRIFTED]
@@ -108,7 +110,8 @@ def test_what_cannot_be_read_fails_its_host_and_no_other(
 ) -> None:
     shell(BROKEN, spoil)
     try:
-        done, shown = plan_command(), json.loads(plan_command("--json").stdout)
+        done = plan_command(*THREE)
+        shown = json.loads(plan_command(*THREE, "--json").stdout)
     finally:
         shell(BROKEN, mend)
     assert done.returncode == shown["exit_code"] == 1
@@ -137,7 +140,7 @@ def test_a_run_leaves_alone_what_it_cannot_read() -> None:
 
 @pytest.mark.usefixtures("_drifted", "hosts_down")
 def test_a_host_that_is_down_is_named_and_the_others_are_planned() -> None:
-    done = plan_command()
+    done = plan_command(*THREE, "--limit", DOWN, "--limit", ABSENT)
     assert done.returncode == 1
     assert f"{DOWN} could not be planned: " in done.stderr
     assert f"{ABSENT} is absent (it may be): not planned" in done.stdout

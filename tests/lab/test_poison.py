@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 
-import inventory_json
 import secret_store
 from lab import network
 from lab.checkout import KEY_FILE, ROOT, container_name
-from tests.lab.conftest import INVENTORY, PYINFRA, converge, shell
+from tests.lab.conftest import INVENTORY, PYINFRA, converge, inventory_hosts, shell
 from tests.lab.logs import found
 from tests.lab.poison import Poison, uploads
 from tests.lab.poison_places import CONTENTS, content, readable_by_all, watched
@@ -59,8 +58,7 @@ class Evidence:
 @pytest.fixture(scope="module")
 def poison() -> Poison:
     """Every secret of the store, and the keys that open the store and the hosts."""
-    data = inventory_json.read(ROOT / INVENTORY)[0].data
-    store = secret_store.for_data(data)
+    store = secret_store.for_data(inventory_hosts()[0].data)
     values = {name: store.get(name).get_secret_value() for name in store.names()}
     values["identity"] = store.identity.read_text().splitlines()[-1]
     values["SSH key"] = KEY_FILE.read_text()
@@ -85,7 +83,12 @@ def output(command: tuple[str, ...]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def disturbed(lab_converged: None) -> None:
+def start_converged() -> None:
+    converge(*SECRET_FILES)
+
+
+@pytest.fixture(scope="module")
+def disturbed(start_converged: None) -> None:
     disturb()
 
 
@@ -99,7 +102,7 @@ def evidence(disturbed: None, poison: Poison) -> Generator[Evidence]:
             outputs[name] = output(command)
         processes = set().union(*(end() for end in ends))
     yield Evidence(outputs, processes)
-    converge()
+    converge(*SECRET_FILES)
 
 
 @pytest.mark.parametrize("command", LOOKS.values(), ids=LOOKS)
@@ -157,7 +160,8 @@ def test_what_the_hosts_sent_has_no_secret(evidence: Evidence, poison: Poison) -
 
 def test_a_planted_line_is_found_in_what_the_hosts_sent(planted: str) -> None:
     give(OBSERVATION, "logger", planted)
-    wait_until("it arrives", lambda: Poison({"planted": planted}).found(stored()) != set())
+    # Each look reads all that was ever sent.
+    wait_until("it arrives", lambda: Poison({"planted": planted}).found(stored()) != set(), 180)
 
 
 def _as_upload(value: bytes) -> bytes:
@@ -210,7 +214,9 @@ def give(host: str, command: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("place", CONTENTS)
-def test_a_value_planted_in_a_place_is_found(place: str, lab_converged: None, planted: str) -> None:
+def test_a_value_planted_in_a_place_is_found(
+    place: str, start_converged: None, planted: str
+) -> None:
     plant, remove = PLANT[place]
     give(SERVER, plant, planted)
     try:

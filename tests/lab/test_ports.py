@@ -18,7 +18,7 @@ from deploys.ssh import Ssh
 from deploys.topology import Exposure, Machine, Topology
 from lab import network
 from lab.checkout import ROOT
-from tests.lab.conftest import shell
+from tests.lab.conftest import converge, shell
 from tests.lab.waiting import wait_until
 
 COMPUTER = "this computer"
@@ -36,8 +36,9 @@ Endpoint = tuple[str, int]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def start_converged(lab_converged: None) -> None:
-    """Nothing is scanned that is not as it should be."""
+def start_converged() -> None:
+    """Nothing is scanned whose firewall is not as it should be."""
+    converge(deploy="deploys.firewall.install")
 
 
 @cache

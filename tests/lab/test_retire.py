@@ -13,7 +13,7 @@ from deploys.alertmanager import NO_RECEIVER
 from lab import network
 from lab.checkout import LAB, ROOT, STATE
 from tests.lab.announced import differences
-from tests.lab.conftest import apply, observe_all, plan, shell
+from tests.lab.conftest import apply, converge, observe_all, plan, shell
 
 OLD, NEW = "sclimers-observation", "sclimers-grafana"
 NOTICE = "the role prometheus was taken off this host; `make retire` removes it"
@@ -45,8 +45,7 @@ def moved() -> Iterator[str]:
         group_data.symlink_to(LAB / "group_data")
     yield str(inventory.relative_to(ROOT))
     _remove(folder)
-    done = apply()
-    assert done.returncode == 0, done.stderr
+    converge(OLD)
 
 
 def _remove(folder: Path) -> None:
@@ -64,10 +63,10 @@ def test_a_role_taken_off_is_named_until_it_is_retired_and_comes_back_with_its_d
     _is_named_and_left_alone(moved)
     _is_removed_when_asked_to(moved)
 
-    done = apply()
+    done = apply(OLD)
     assert done.returncode == 0, done.stderr
     assert _targets_up(remembered) > 0
-    assert plan().exit_code == 0
+    assert plan(OLD).exit_code == 0
 
 
 def _is_named_and_left_alone(inventory: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from lab.checkout import STATE
 from tests.lab.background_run import BackgroundRun
-from tests.lab.conftest import Done, apply, plan, shell
+from tests.lab.conftest import Done, apply, converge, plan, shell
 from tests.lab.waiting import wait_until
 
 LOCK = STATE / "secrets" / "run.lock"
@@ -27,8 +27,9 @@ setsid flock /var/lib/ai-idp/services/base/lock sh -c '
 
 
 @pytest.fixture(scope="module")
-def first(lab_converged: None) -> Generator[BackgroundRun]:
+def first() -> Generator[BackgroundRun]:
     """A run that one host keeps waiting while others look."""
+    converge(HELD, *FREE)
     shell(HELD, HOLD)
     try:
         with BackgroundRun(HELD) as run:

@@ -12,19 +12,32 @@ from dataclasses import dataclass
 
 import pytest
 
-import inventory_json
 import secret_store
+from deploys.backup_secrets import STORE_ARCHIVE
 from deploys.llama_cpp import API_KEY
+from deploys.workstation_session import ENVIRONMENT as WORKSTATION_ENVIRONMENT
+from group_data.backup import backup
 from lab import network
 from lab.checkout import ROOT, STATE, container_name
 from lab.engine import docker
 from lab.observer import Observation, observe
 from planning import Plan
 from tests.lab.announced import differences
-from tests.lab.conftest import INVENTORY, PYINFRA, Done, apply, changed, converge, plan, shell
+from tests.lab.conftest import (
+    INVENTORY,
+    PYINFRA,
+    Done,
+    apply,
+    changed,
+    inventory_hosts,
+    plan,
+    repair,
+    shell,
+)
 from tests.lab.waiting import wait_until
 
 SERVER, GATEWAY, OBSERVATION = "schlimers-server", "sclimers-gateway", "sclimers-observation"
+AUTOMATION = backup.secret_store_on
 CONSUMERS = {
     SERVER: {
         ("file", "modify", "/opt/ai-idp/stacks/llama_cpp/api-key"),
@@ -32,10 +45,15 @@ CONSUMERS = {
         ("container", "recreate", "llama_cpp/server"),
     },
     OBSERVATION: {("file", "modify", f"/etc/prometheus/secrets/{API_KEY}")},
+    "xps13": {("file", "modify", WORKSTATION_ENVIRONMENT)},
+    AUTOMATION: {
+        ("file", "modify", "/etc/n8n/secrets/credentials.json"),
+        ("file", "modify", STORE_ARCHIVE),
+    },
 }
 STORE = STATE / "secrets"
 AWAY = STATE / "secrets-moved-away"
-DEPLOYED = (SERVER, GATEWAY, OBSERVATION)
+DEPLOYED = (SERVER, GATEWAY, OBSERVATION, AUTOMATION)
 LOST_COMMANDS = {
     "plan": (("./plan", INVENTORY), DEPLOYED),
     "run": ((PYINFRA, "-y", INVENTORY, "deploy.py"), DEPLOYED),
@@ -51,8 +69,7 @@ def command(*arguments: str) -> Done:
 
 
 def value() -> str:
-    data = inventory_json.read(ROOT / INVENTORY)[0].data
-    return secret_store.for_data(data).get(API_KEY).get_secret_value()
+    return secret_store.for_data(inventory_hosts()[0].data).get(API_KEY).get_secret_value()
 
 
 def status(key: str) -> int:
@@ -93,10 +110,10 @@ def rotation(lab_converged: None) -> Generator[Rotation]:
     old = value()
     said = command(API_KEY, "--rotate")
     try:
-        yield Rotation(old, value(), said, plan(), apply())
+        yield Rotation(old, value(), said, plan(), apply(*CONSUMERS))
     finally:
         undone = command(API_KEY, "--undo")
-        converge()
+        repair(*CONSUMERS)
     assert undone.stdout == f"{old}\n"
     assert status(old) == 200
 
@@ -118,7 +135,7 @@ def test_the_plan_names_exactly_what_uses_it(rotation: Rotation) -> None:
 
 def test_the_plan_shows_neither_value(rotation: Rotation) -> None:
     text = json.dumps(rotation.planned.hosts)
-    assert text.count("(secret content, not shown)") == 2
+    assert text.count("(secret content, not shown)") == 5
     assert rotation.old not in text
     assert rotation.new not in text
 
@@ -186,4 +203,4 @@ def test_a_lost_store_changes_no_host(lost: Lost) -> None:
 
 
 def test_the_store_that_came_back_is_as_good_as_before(lost: Lost) -> None:
-    assert plan().exit_code == 0
+    assert plan(*DEPLOYED).exit_code == 0

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import certificates
 import secret_store
+from deploys.edge import API_KEY as EDGE_KEY
 from deploys.llama_cpp import API_KEY as LLAMA_KEY
 from deploys.topology import Topology
 from deploys.triton import API_KEY as TRITON_KEY
@@ -35,7 +36,7 @@ class Traffic:
         self.store = secret_store.for_data(machine.data)
         self.models = {
             role: topology.having(role)[0].settings[role].model  # type: ignore[attr-defined]
-            for role in ("vllm", "llama_cpp", "embeddings")
+            for role in ("vllm", "llama_cpp", "embeddings", "edge")
         }
         self.problems: list[str] = []
         self.answers: Counter[str] = Counter()
@@ -75,6 +76,7 @@ class Traffic:
 
     def _chat_llama(self, number: int) -> None:
         self._chat("/llama", self.models["llama_cpp"], LLAMA_KEY, number)
+        self._chat("/edge", self.models["edge"], EDGE_KEY, number)
 
     def _chat(self, route: str, model: str, key: str, number: int) -> None:
         """A streamed answer; all questions begin alike, as those of one application do."""

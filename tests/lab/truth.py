@@ -19,6 +19,7 @@ GUARD = "templates/nvidia/gpu-guard.sh.j2"
 AFTER_AN_EVENT = {
     "ai_idp_gpu_container_lost": GUARD,
     "ai_idp_gpu_container_recreated_total": GUARD,
+    "n8n_workflow_failed_total": "tests/lab/test_notes.py",
 }
 """Names that are there only after something that must not happen here, and what writes them."""
 ONLY_SOMETIMES = {

@@ -125,13 +125,13 @@ def test_nothing_is_removed_where_nothing_else_is() -> None:
             "url",
             "http://releases.test/x.tar.gz",
             "archive program: `http://releases.test/x.tar.gz` is no https address of a "
-            ".tar.gz or .zip",
+            ".tar.gz or .zip or .deb",
         ),
         (
             "url",
             "https://releases.test/x.rpm",
             "archive program: `https://releases.test/x.rpm` is no https address of a "
-            ".tar.gz or .zip",
+            ".tar.gz or .zip or .deb",
         ),
     ],
 )
@@ -176,7 +176,7 @@ class Shelf:
         )
 
     def fetch(self, wanted: Archive) -> subprocess.CompletedProcess[str]:
-        return self.execute(archive._fetch(wanted))
+        return self.execute(archive.fetch(wanted))
 
     def folder(self, wanted: Archive) -> Path:
         return Path(wanted.folder.replace(ROOT, str(self.root)))

@@ -239,14 +239,27 @@ def test_an_image_with_a_digest_needs_no_record(registry: FakeDocker) -> None:
     assert not registry.record.exists()
 
 
-def test_an_image_that_cannot_be_pulled_is_named(registry: FakeDocker) -> None:
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "manifest unknown",
+            "cannot be had; see that this host reaches its registry, and that the image exists",
+        ),
+        (
+            "write /srv/docker/x: no space left on device",
+            "has no room where Docker keeps its data; free some there",
+        ),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_is_named_with_the_way_out(
+    registry: FakeDocker, said: str, reason: str
+) -> None:
     program = registry.directory / "docker"
-    program.write_text("#!/bin/sh\nexit 1\n")
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
     done = registry.prepare(TAG)
     assert done.returncode == 1
-    assert done.stdout == (
-        f"{TAG} cannot be had; see that this host reaches its registry, and that the image exists\n"
-    )
+    assert done.stdout == f"{said}\n{TAG} {reason}\n"
 
 
 def settle(directory: Path, docker: str, restoring: str = "") -> str:
@@ -279,3 +292,67 @@ def test_what_a_failed_roll_out_pulled_goes_with_the_next_good_one(tmp_path: Pat
 def test_a_stack_that_was_put_back_removes_nothing(tmp_path: Path) -> None:
     assert settle(tmp_path, docker='[ "$1" != compose ] || echo x:2', restoring="1") == ""
     assert (tmp_path / "pulled").read_text() == "x:3\n"
+
+
+LISTED = """\
+same h1 Up 3 seconds (health: starting)
+other h0 Up 3 seconds (health: starting)
+sick h1 Up 2 minutes (unhealthy)
+unlabelled  Up 3 seconds (health: starting)
+"""
+
+
+def made_anew(directory: Path, put: str, environment: str | None = "AI_IDP_HASH=h1\n") -> set[str]:
+    """Which of `LISTED` a roll-out that puts these paths removes before it starts the stack."""
+    program = directory / "docker"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{LISTED}END\n")
+    program.chmod(0o755)
+    (directory / "put").write_text(put.replace("STACK", str(directory)))
+    if environment is not None:
+        (directory / ".env").write_text(environment)
+    step = compose._step("stale", "demo").replace("/opt/ai-idp/stacks/$project", str(directory))
+    path = {"PATH": f"{directory}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-eu", "-c", step], env=path, cwd=directory, check=True, capture_output=True
+    )
+    return set(done.stdout.decode().split())
+
+
+def test_a_container_of_this_definition_may_go_on_starting(tmp_path: Path) -> None:
+    put = "STACK\nSTACK/compose.yaml\nSTACK/.env\n"
+    assert made_anew(tmp_path, put) == {"other", "sick", "unlabelled"}
+    assert made_anew(tmp_path, "") == {"other", "sick", "unlabelled"}
+
+
+def test_one_that_may_have_read_what_is_put_back_now_may_not(tmp_path: Path) -> None:
+    every = {"same", "other", "sick", "unlabelled"}
+    assert made_anew(tmp_path, "STACK/compose.yaml\nSTACK/api-key\n") == every
+
+
+def test_without_a_definition_none_is_taken_for_its_container(tmp_path: Path) -> None:
+    every = {"same", "other", "sick", "unlabelled"}
+    assert made_anew(tmp_path, "STACK/.env\n", environment=None) == every
+
+
+@pytest.mark.parametrize(("starting", "status"), [("abc", 1), ("", 0)])
+def test_what_still_starts_when_the_wait_is_over_is_no_success(
+    tmp_path: Path, starting: str, status: int
+) -> None:
+    (tmp_path / "put").touch()
+    program = tmp_path / "docker"
+    program.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        f'"ps --quiet "*"health=starting"*) echo {starting} | grep . ;;\n'
+        '*" logs "*) echo the log of it ;;\n'
+        "esac\n"
+    )
+    program.chmod(0o755)
+    step = compose._step("activate", "demo", replaced="", wait_seconds="1")
+    step = step.replace("/var/lib/ai-idp/stacks/$project", str(tmp_path / "record"))
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-eu", "-c", step], env=path, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == status, done.stderr
+    assert ("the log of it" in done.stdout) == (status == 1)

@@ -27,6 +27,7 @@ WEB = Wanted(
     features=("nesting",),
     start_order=1,
 )
+MAIL = replace(WEB, name="mail", address="192.0.2.22", vmid=122)
 PLACE = Place(
     bridge="vmbr0",
     gateway="192.0.2.1",
@@ -122,6 +123,18 @@ def test_a_guest_that_is_as_declared_costs_one_command() -> None:
     outcome = present(node(CONFIG))
     assert outcome.succeeded
     assert len(outcome.commands) == 1
+
+
+def test_a_backup_of_a_guest_that_is_as_declared_is_let_alone() -> None:
+    outcome = present(node({**CONFIG, "lock": "backup"}))
+    assert outcome.succeeded
+    assert len(outcome.commands) == 1
+
+
+def test_a_backup_of_one_guest_does_not_hold_up_another() -> None:
+    outcome = present(node({**CONFIG, "lock": "backup"}), WEB, MAIL)
+    assert outcome.succeeded
+    assert steps(outcome)[0].startswith("create 122 ")
 
 
 def test_a_missing_guest_is_created_and_started() -> None:
@@ -273,8 +286,22 @@ REFUSED: dict[str, tuple[list[str], Wanted, Place, str]] = {
         node({"lock": "create"}),
         WEB,
         PLACE,
-        "web: container 121 is locked (create): wait for that to end. If nobody is at work on "
-        "it: `pct unlock 121`, and after an interrupted creation `pct destroy 121`",
+        "web: container 121 differs and is locked (create): wait for that to end. If nobody is at "
+        "work on it: `pct unlock 121`, and after an interrupted creation `pct destroy 121`",
+    ),
+    "a lock on one that is to be changed": (
+        node({**CONFIG, "lock": "backup"}),
+        replace(WEB, cores=4),
+        PLACE,
+        "web: container 121 differs and is locked (backup): wait for that to end. If nobody is at "
+        "work on it: `pct unlock 121`, and after an interrupted creation `pct destroy 121`",
+    ),
+    "a lock on one that is to be started": (
+        node({**CONFIG, "lock": "backup"}, status="stopped"),
+        WEB,
+        PLACE,
+        "web: container 121 differs and is locked (backup): wait for that to end. If nobody is at "
+        "work on it: `pct unlock 121`, and after an interrupted creation `pct destroy 121`",
     ),
     "an unknown template": (
         node(templates=(), offered=("debian-13-standard_13.7-1_amd64.tar.zst", "alpine_1")),

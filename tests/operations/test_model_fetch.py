@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,11 +22,14 @@ import pytest
 
 from deploys.models import FETCH
 from lab.checkout import LAB
+from tests.processes import started
 
 REVISION = "a" * 40
 REPOSITORY = "owner/Small"
 PORT = 18_900 + os.getpid() % 1000
 MIB = 1 << 20
+SECONDS = 60
+"""Of a whole download, and of one answer that the hub's client waits for; a host may be busy."""
 FILES = {
     "config.json": b"{}",
     "weights-1.safetensors": bytes(12 * MIB),
@@ -42,6 +46,7 @@ class Hub:
     """The stand-in and the folder that it serves."""
 
     root: Path
+    process: subprocess.Popen[str]
 
     def offer(
         self,
@@ -69,20 +74,26 @@ class Hub:
     def trouble(self, **trouble: int) -> None:
         (self.root / "trouble.json").write_text(json.dumps(trouble))
 
+    @contextmanager
+    def silent(self) -> Generator[None]:
+        """It takes connections and answers none before the end of the block."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Generator[Hub]:
-    (tmp_path / "hub").mkdir()
-    served = Hub(tmp_path / "hub")
-    served.offer(FILES)
-    command = [sys.executable, str(LAB / "standins" / "model_hub.py"), str(served.root), str(PORT)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
+    root = tmp_path / "hub"
+    root.mkdir()
+    command = [sys.executable, str(LAB / "standins" / "model_hub.py"), str(root), str(PORT)]
+    with started(command, stderr=subprocess.DEVNULL) as process:
+        served = Hub(root, process)
+        served.offer(FILES)
         wait_until_it_answers()
         yield served
-    finally:
-        process.kill()
-        process.wait()
 
 
 def wait_until_it_answers() -> None:
@@ -120,9 +131,10 @@ class Host:
         (self.programs / name).write_text(f"#!/bin/sh\n{text}\n")
         (self.programs / name).chmod(0o755)
 
-    def start(
+    @contextmanager
+    def fetching(
         self, *models: dict[str, Any], reserve: int = 0, token: str | None = None, port: int = PORT
-    ) -> subprocess.Popen[str]:
+    ) -> Generator[subprocess.Popen[str]]:
         given = {"root": str(self.shelf), "reserve_bytes": reserve, "token": token}
         environment = {
             **os.environ,
@@ -131,27 +143,22 @@ class Host:
             "PYTHONPATH": str(FETCH.parent),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_ETAG_TIMEOUT": str(SECONDS),
             "HF_HOME": str(self.shelf / ".incoming" / ".client"),
         }
-        started = subprocess.Popen(
-            [sys.executable, "-B", "-m", "fetch"],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert started.stdin
-        started.stdin.write(json.dumps({**given, "models": list(models) or [wanted()]}))
-        started.stdin.close()
-        started.stdin = None
-        return started
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with started([sys.executable, "-B", "-m", "fetch"], env=environment, **pipes) as process:
+            assert process.stdin
+            process.stdin.write(json.dumps({**given, "models": list(models) or [wanted()]}))
+            process.stdin.close()
+            process.stdin = None
+            yield process
 
     def fetch(self, *models: dict[str, Any], **options: Any) -> tuple[int, list[str], str]:
         """Exit status, lines of standard output, standard error."""
-        started = self.start(*models, **options)
-        said, complained = started.communicate(timeout=60)
-        return started.returncode, said.splitlines(), complained
+        with self.fetching(*models, **options) as process:
+            said, complained = process.communicate(timeout=SECONDS)
+        return process.returncode, said.splitlines(), complained
 
     def files(self) -> dict[str, bytes]:
         found = (path for path in self.folder.rglob("*") if path.is_file())
@@ -268,11 +275,11 @@ def test_an_unreachable_hub_is_an_error_though_all_files_lie_there(hub: Hub, mac
 
 
 def test_a_killed_download_begins_anew_but_for_what_was_verified(hub: Hub, machine: Host) -> None:
-    hub.trouble(bytes_per_second=4 * MIB)
-    killed = machine.start()
-    wait_for(lambda: "sub/weights-2" in marks_of(machine.incoming) and partial(machine))
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    hub.trouble(cut_after_bytes=11 * MIB)
+    with machine.fetching() as killed:
+        wait_for(lambda: "sub/weights-2" in marks_of(machine.incoming) and partial(machine))
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
     assert not machine.folder.exists()
     kept = (machine.incoming / "sub" / "weights-2.safetensors").stat().st_ino
     hub.trouble()
@@ -284,31 +291,35 @@ def test_a_killed_download_begins_anew_but_for_what_was_verified(hub: Hub, machi
 
 def test_a_lost_listener_ends_the_download(hub: Hub, machine: Host) -> None:
     hub.trouble(bytes_per_second=MIB)
-    started = machine.start()
-    assert started.stdout and started.stderr
-    started.stdout.close()
-    assert started.wait(timeout=30) == 1
-    started.stderr.close()
+    with machine.fetching() as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.wait(timeout=30) == 1
     assert not machine.folder.exists()
 
 
 def test_a_second_download_waits_for_the_first(hub: Hub, machine: Host) -> None:
-    hub.trouble(bytes_per_second=6 * MIB)
-    first = machine.start()
-    wait_for(lambda: machine.incoming.exists())
-    status, said, _ = machine.fetch()
-    first.communicate()
-    assert first.returncode == 0
-    assert (status, said) == (0, ["another download runs on this host: waiting for its end"])
+    # The first cannot end before the second has found it at work, however slowly that starts.
+    with ExitStack() as processes:
+        with hub.silent():
+            first = processes.enter_context(machine.fetching())
+            wait_for(lambda: machine.incoming.exists())
+            second = processes.enter_context(machine.fetching())
+            assert second.stdout
+            told = second.stdout.readline()
+        first.communicate(timeout=SECONDS)
+        said, _ = second.communicate(timeout=SECONDS)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert (told, said) == ("another download runs on this host: waiting for its end\n", "")
 
 
 def test_a_cut_connection_is_taken_up_again(hub: Hub, machine: Host) -> None:
     hub.trouble(cut_after_bytes=11 * MIB)
-    started = machine.start()
-    wait_for(lambda: partial(machine))
-    hub.trouble()
-    started.communicate(timeout=60)
-    assert started.returncode == 0
+    with machine.fetching() as process:
+        wait_for(lambda: partial(machine))
+        hub.trouble()
+        process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
     assert machine.files() == FILES
 
 

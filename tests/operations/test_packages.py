@@ -143,13 +143,13 @@ def programs(tmp_path: Path) -> Path:
 
 def run_script(text: str, programs: Path, fails: str = "none") -> list[str]:
     """The calls of a script that a host is sent, its files being below `programs`."""
-    for path in ("/usr/sbin/policy-rc.d", "/var/lib/ai-idp"):
+    for path in ("/usr/sbin/policy-rc.d", "/var/lib/ai-idp", "/var/lib/dpkg"):
         text = text.replace(path, f"{programs}{path}")
     (programs / "usr/sbin").mkdir(parents=True, exist_ok=True)
     path = f"{programs}:{os.environ['PATH']}"
     subprocess.run(["sh", "-c", text], env={"PATH": path, "FAILS": fails}, capture_output=True)
     calls = (programs / "calls").read_text().splitlines()
-    return [call for call in calls if not call.startswith("dpkg ")]
+    return [call for call in calls if call != "dpkg --audit"]
 
 
 EXCHANGE = f"action=install\npackages=engine\nhold=\nbefore='stop it'\nafter='start it'\n{SCRIPT}"
@@ -165,6 +165,18 @@ def test_what_was_stopped_for_an_exchange_is_started_however_it_ended(
     installs = [call for call in calls if call.endswith("install engine")]
     # The first one only downloads.
     assert len(installs) == (1 if fails == "systemctl stop" else 2)
+
+
+@pytest.mark.parametrize(("entry", "closed"), [("0002", True), ("tmp.i", False)])
+def test_a_journal_that_dpkg_does_not_tell_of_is_closed_before_apt_is_asked(
+    programs: Path, entry: str, closed: bool
+) -> None:
+    journal = programs / "var/lib/dpkg/updates"
+    journal.mkdir(parents=True)
+    (journal / entry).touch()
+    calls = run_script(f"action=install\npackages=engine\nhold=\n{SCRIPT}", programs)
+    assert calls[0].startswith("dpkg --configure -a ") == closed
+    assert calls[-1].startswith("apt-get ")
 
 
 def engine_script(action: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import subprocess
 import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -98,6 +100,25 @@ def test_changed_live_settings_start_a_transaction() -> None:
     other = [*CONVERGED[:-1], "live\tabd\tabc", "end"]
     assert len(deploy(same, steps=steps).commands) == 1
     assert len(deploy(other, steps=steps).commands) == 3
+
+
+def test_a_plan_names_what_a_service_says_is_out_of_place() -> None:
+    steps = Steps(live="demo drift")
+    state = ServiceState().process([*CONVERGED[:-1], "live\tabc\tabc", "differs\tBy hand", "end"])
+    (change,) = differences.setting_changes("demo", steps, state)
+    assert (change.kind, change.action, change.what) == ("setting", "restore", "demo: By hand")
+    other = replace(state, differing=(), live="abd")
+    (change,) = differences.setting_changes("demo", steps, other)
+    assert change.what == "demo: demo drift"
+
+
+def test_what_is_out_of_place_is_read_and_the_sum_is_over_all_that_was_said() -> None:
+    said = b"one\ndiffers: By hand\n\n"
+    command = ServiceState().command("none-such", live="printf 'one\\ndiffers: By hand\\n\\n'")
+    done = subprocess.run(["sh", "-c", command], input="", capture_output=True, text=True)
+    state = ServiceState().process(done.stdout.splitlines())
+    assert state.differing == ("By hand",)
+    assert state.live == hashlib.sha256(said).hexdigest()
 
 
 def test_a_transaction_carries_the_whole_set_and_names_what_differs() -> None:

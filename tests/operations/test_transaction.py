@@ -17,6 +17,7 @@ import pytest
 
 from operations.entries import Directory, Entry, File, Link
 from operations.transaction import Steps, Transaction
+from tests.processes import started
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 
@@ -134,9 +135,19 @@ def test_a_restore_activates_the_old_set_again(host: Host) -> None:
     assert Path(seen).read_text().split() == ["new", "old"]
 
 
+def test_what_ran_before_is_asked_what_it_landed_with(host: Host) -> None:
+    host.land([host.file("a", "old")], Steps(probe=f"grep -q old {host.path('a')}"))
+    asks_for_more = Steps(probe=f"grep -q newer {host.path('a')}", probe_seconds=0)
+    outcome = host.land([host.file("a", "new")], asks_for_more)
+    assert outcome.returncode == 11, outcome.stdout
+    assert "the previous state is back and answers" in outcome.stdout
+
+
 def test_a_restore_that_does_not_help_says_so(host: Host) -> None:
-    host.land([host.file("a", "old")])
-    outcome = host.land([host.file("a", "new")], Steps(probe="false", probe_seconds=0))
+    broken = host.path("broken")
+    host.land([host.file("a", "old")], Steps(probe=f"[ ! -e {broken} ]"))
+    breaks = Steps(activate=f"touch {broken}", probe=f"[ ! -e {broken} ]", probe_seconds=0)
+    outcome = host.land([host.file("a", "new")], breaks)
     assert outcome.returncode == 12
     assert "does not answer as it should" in outcome.stdout
 
@@ -166,10 +177,9 @@ def test_it_ends_its_work_when_the_connection_is_killed(host: Host) -> None:
     host.land([host.file("a", "old")])
     steps = Steps(activate="sleep 0.5", probe=f"grep -q old {host.path('a')}", probe_seconds=0)
     directory = host.upload([host.file("a", "new")], steps)
-    session = subprocess.Popen(start(directory), start_new_session=True)
-    _wait_until(directory / "swapped")
-    os.killpg(session.pid, signal.SIGKILL)
-    session.wait()
+    with started(start(directory), start_new_session=True) as session:
+        _wait_until(directory / "swapped")
+        os.killpg(session.pid, signal.SIGKILL)
     _wait_until(directory / "result")
     assert (host.root / "a").read_text() == "old"
 
@@ -177,15 +187,41 @@ def test_it_ends_its_work_when_the_connection_is_killed(host: Host) -> None:
 def test_a_killed_transaction_is_undone_by_recover(host: Host) -> None:
     host.land([host.file("a", "old")])
     directory = host.upload([host.file("a", "new")], Steps(activate="sleep 60"))
-    session = subprocess.Popen(start(directory), stdout=subprocess.PIPE, text=True)
-    _wait_until(directory / "swapped")
-    _wait_for_text(host.root / "a", "new")
-    os.killpg(int((directory / "pid").read_text()), signal.SIGKILL)
-    output, _ = session.communicate(timeout=30)
+    with started(start(directory), stdout=subprocess.PIPE) as session:
+        _wait_until(directory / "swapped")
+        _wait_for_text(host.root / "a", "new")
+        os.killpg(int((directory / "pid").read_text()), signal.SIGKILL)
+        output, _ = session.communicate(timeout=30)
     assert session.returncode == 12
     assert "the next run undoes it first" in output
     subprocess.run(start(directory, "recover"), check=True)
     assert (host.root / "a").read_text() == "old"
+
+
+def test_what_undoes_a_change_is_on_the_disk_before_the_first_file_is_swapped(host: Host) -> None:
+    host.land([host.file("a", "old"), host.file("sub/b", "old")])
+    directory = host.upload([host.file("a", "new"), host.file("sub/b", "new")], Steps())
+    synced = _note_what_is_synced(directory, shows=host.path("a"))
+    assert subprocess.run(start(directory), timeout=30).returncode == 0
+    before_swap, mark, _ = synced.read_text().partition("old swapped .\n")
+    assert mark
+    before = set(before_swap.split())
+    kept = {f"old/tree{host.path(name)}" for name in ("a", "sub/b")}
+    assert kept | {"transaction.sh", "service", "old/absent", "old/directories", "old"} <= before
+    assert "swapped" not in before
+
+
+def _note_what_is_synced(directory: Path, shows: str) -> Path:
+    """Has each `sync` of a transaction leave a line: what `shows` holds then, and its arguments."""
+    programs = directory.parent / "programs"
+    programs.mkdir()
+    tool = programs / "sync"
+    tool.write_text(f'#!/bin/sh\necho "$(cat {shows}) $*" >>{programs}/synced\n')
+    tool.chmod(0o755)
+    script = directory / "transaction.sh"
+    # Its own path has no place for a program of the test.
+    script.write_text(script.read_text().replace("export PATH=", f"export PATH={programs}:", 1))
+    return programs / "synced"
 
 
 def test_a_change_stays_only_when_a_second_session_confirms_it(host: Host) -> None:

@@ -37,6 +37,8 @@ SETTINGS: dict[str, Any] = {
 STACKS = {"llama_cpp": llama_cpp.install, "embeddings": embeddings.install}
 REMOVALS = {"llama_cpp": llama_cpp.remove, "embeddings": embeddings.remove}
 BARE: dict[str, Any] = {
+    "/etc/nv_tegra_release": ["end"],
+    "disks=": ["root\t/var/lib/docker", "end"],
     "/etc/os-release": ["ID=debian", 'VERSION_ID="13"', "VERSION_CODENAME=trixie"],
     "end of sources": ["source\tdocker", "end", "key\tS0VZ", "end of sources"],
     "names=$(cat)": ["will\tdemo\t1.0", "end"],

@@ -12,6 +12,7 @@ import secret_store
 from deploys import dcgm_exporter, triton
 from deploys.dcgm_exporter import DcgmExporter
 from deploys.triton import API_KEY, Triton
+from deploys.triton_stack import steps
 from tests.fake_host import Run, run
 
 TRITON = Triton(image="nvcr.io/nvidia/tritonserver:25.10-py3")
@@ -70,7 +71,7 @@ def test_the_key_of_the_gateway_never_reaches_the_host_of_triton(data: dict[str,
 
 
 def test_models_are_loaded_before_they_count() -> None:
-    text = triton.steps(TRITON, "192.0.2.1").validate
+    text = steps(TRITON, "192.0.2.1").validate
     assert '--volume "$STAGE/opt/ai-idp/stacks/triton/models:/models:ro"' in text
     assert "--network none --read-only --cap-drop ALL" in text
     assert f"{TRITON.image} sh -c " in text
@@ -78,7 +79,7 @@ def test_models_are_loaded_before_they_count() -> None:
 
 def test_a_card_does_not_have_to_hold_the_models_twice() -> None:
     on_a_card = TRITON.model_copy(update={"gpu": True})
-    assert triton.steps(on_a_card, "192.0.2.1").validate == ""
+    assert steps(on_a_card, "192.0.2.1").validate == ""
 
 
 def test_counters_are_tried_on_the_card_before_they_count() -> None:

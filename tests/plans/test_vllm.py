@@ -11,6 +11,7 @@ import pytest
 import secret_store
 from deploys import vllm
 from deploys.vllm import API_KEY, Vllm
+from deploys.vllm_stack import steps
 from tests.fake_host import Run, run
 from tests.unit.sample_checkpoints import MODELS
 
@@ -55,7 +56,7 @@ def test_the_key_is_in_no_command(data: dict[str, Any]) -> None:
 def test_the_image_reads_its_own_arguments_before_the_old_server_stops(
     data: dict[str, Any],
 ) -> None:
-    step = vllm._step("validate", data["vllm"], MODELS.named("llama-8b"), "192.0.2.1")
+    step = steps(data["vllm"], MODELS.named("llama-8b"), "192.0.2.1").validate
     (command,) = re.findall(r"^docker run .*?>/dev/null$", step, re.MULTILINE | re.DOTALL)
     arguments = " ".join(data["vllm"].arguments(MODELS.named("llama-8b")))
     assert "--device nvidia.com/gpu=0 docker.io/vllm/vllm-openai:v0.33.0 " in command
@@ -65,6 +66,6 @@ def test_the_image_reads_its_own_arguments_before_the_old_server_stops(
 def test_the_check_of_the_arguments_has_the_variables_of_the_server(data: dict[str, Any]) -> None:
     told = {"environment": {"VLLM_LOGGING_LEVEL": "DEBUG", "VLLM_TARGET_DEVICE": "a b"}}
     settings = data["vllm"].model_copy(update=told)
-    step = vllm._step("validate", settings, MODELS.named("llama-8b"), "192.0.2.1")
+    step = steps(settings, MODELS.named("llama-8b"), "192.0.2.1").validate
     before_image = step.partition(settings.image)[0]
     assert before_image.endswith("--env VLLM_LOGGING_LEVEL=DEBUG --env 'VLLM_TARGET_DEVICE=a b' ")

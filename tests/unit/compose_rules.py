@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
+from deploys.jetson_image import PUBLISHER
+
 Definition = Mapping[str, Any]
 Rule = Callable[[Definition], list[str]]
 
@@ -30,8 +32,13 @@ def gives_cards_by_one_way(definition: Definition) -> list[str]:
     return [
         f"{name}: `runtime: {service['runtime']}` gives it cards past its devices; take it out"
         for name, service in services(definition)
-        if "runtime" in service
+        if "runtime" in service and not _is_for_a_jetson(service)
     ]
+
+
+def _is_for_a_jetson(service: Mapping[str, Any]) -> bool:
+    """Its GPU is no device that `driver: cdi` would name before someone wrote a specification."""
+    return str(service.get("image", "")).startswith(f"{PUBLISHER}:") and "deploy" not in service
 
 
 def gives_cards_by_cdi(definition: Definition) -> list[str]:

@@ -14,8 +14,6 @@ from deploys.prometheus import KINDS, RULES
 from deploys.roles import role_names
 
 TESTS = Path(__file__).parents[1] / "rules"
-# Roles that are to come; their rules wait for a host that has them.
-LATER = {"backup", "ups"}
 ALWAYS_THERE = {"Watchdog"}
 SEVERITIES = {"none", "warning", "critical"}
 
@@ -49,7 +47,7 @@ def cases_of(role: str, alert: str) -> set[bool]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_file_of_rules_is_about_a_role(kind: str) -> None:
-    unknown = {path.stem for path in (RULES / kind).glob("*.yaml")} - {*role_names(), *LATER}
+    unknown = {path.stem for path in (RULES / kind).glob("*.yaml")} - set(role_names())
     assert unknown == set(), f"files/prometheus/{kind} has rules about what is no role"
 
 

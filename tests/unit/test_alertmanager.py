@@ -17,6 +17,7 @@ from secret_store import SecretStore
 
 MACHINE = Machine("observer", "192.0.2.1", (), {}, {})
 GATEWAY = "https://gateway.example.home.arpa"
+NOTES = "http://192.0.2.1:5678/webhook/alerts"
 EMAIL = Email(
     to="me@example.org", sender="lab@example.org", server="mail.example.org:587", username="me"
 )
@@ -116,6 +117,38 @@ def test_every_receiver_learns_of_an_end_too() -> None:
             }
         ],
     }
+
+
+def test_alerts_are_posted_to_n8n_too_and_its_token_lies_in_a_file(store: SecretStore) -> None:
+    store.ensure(["n8n/webhook-token"])
+    (config,) = configuration(Alertmanager(), MACHINE, GATEWAY, NOTES)[:1]
+    assert isinstance(config, File)
+    (people, _) = yaml.safe_load(config.content)["receivers"]
+    assert people["webhook_configs"] == [
+        {
+            "url": NOTES,
+            "send_resolved": True,
+            "http_config": {
+                "authorization": {
+                    "type": "Bearer",
+                    "credentials_file": "/etc/prometheus/alertmanager/n8n-token",
+                }
+            },
+        }
+    ]
+    _, token = secret_files(Alertmanager(), store, NOTES)
+    assert isinstance(token, File)
+    assert (token.path, token.mode, token.group, token.secret) == (
+        *("/etc/prometheus/alertmanager/n8n-token", "0640", "prometheus"),
+        True,
+    )
+    value = store.get("n8n/webhook-token").get_secret_value()
+    assert token.content.decode() == value
+    assert value not in config.content.decode()
+
+
+def test_n8n_is_nobody_who_is_told() -> None:
+    assert not Alertmanager().tells_somebody
 
 
 def test_addresses_and_passwords_lie_in_files_for_alertmanager_alone(store: SecretStore) -> None:

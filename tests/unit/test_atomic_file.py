@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 import atomic_file
+from tests.processes import started
 
 ROOT = Path(atomic_file.__file__).parent
 
@@ -53,8 +55,9 @@ def test_a_lock_keeps_another_process_out_until_it_ends(tmp_path: Path) -> None:
     program = "import atomic_file, pathlib, sys\n"
     program += "with atomic_file.locked(pathlib.Path(sys.argv[1])): print('in', flush=True)"
     command = [sys.executable, "-c", program, str(tmp_path)]
-    with atomic_file.locked(tmp_path):
-        other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.communicate(timeout=1)
-    assert other.communicate(timeout=30)[0] == "in\n"
+    with ExitStack() as others:
+        with atomic_file.locked(tmp_path):
+            other = others.enter_context(started(command, cwd=ROOT, stdout=subprocess.PIPE))
+            with pytest.raises(subprocess.TimeoutExpired):
+                other.communicate(timeout=1)
+        assert other.communicate(timeout=30)[0] == "in\n"

@@ -108,3 +108,9 @@ def test_the_record_of_a_host_is_read() -> None:
 def test_half_a_record_is_none() -> None:
     with pytest.raises(FactProcessError):
         RolloutState().process(["marked"])
+
+
+def test_an_interrupted_change_is_undone_when_the_disks_can_be_written() -> None:
+    unit = render("base/ai-idp-recover.service.j2").decode()
+    # Debian and Ubuntu boot with `ro`, and a mounted root orders nothing after its remount.
+    assert "\nAfter=systemd-remount-fs.service\n" in unit

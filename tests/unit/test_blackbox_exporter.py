@@ -68,5 +68,13 @@ def test_it_asks_for_every_role_with_a_route_once() -> None:
     )
 
 
+def test_a_route_whose_hosts_may_all_be_off_is_told_apart() -> None:
+    sleeper = machine("one", Prometheus(), Alertmanager())
+    sleeper.data["may_be_absent"] = True
+    machines = (sleeper, machine("two", Alertmanager()), machine("gateway", Nginx()))
+    found = {probe.role: probe.may_be_absent for probe in probes(Topology(machines, ()))}
+    assert found == {"prometheus": True, "alertmanager": False}
+
+
 def test_without_a_gateway_there_is_nothing_to_ask() -> None:
     assert probes(Topology((machine("one", Prometheus()),), ())) == ()

@@ -124,7 +124,8 @@ def _reach(role: str, ports: tuple[Port, ...]) -> str:
 
 
 def _names(port: Port) -> str:
-    return "everyone" if EVERYONE in port.reachable_from else ", ".join(port.reachable_from)
+    names = ["everyone"] if EVERYONE in port.reachable_from else list(port.reachable_from)
+    return ", ".join([*names, *([f"everyone on `{port.interface}`"] if port.interface else [])])
 
 
 def test_a_setting_is_shown_with_type_limit_default_and_description() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from deploys.embeddings import Embeddings
-from deploys.llama_server import Stack
+from deploys.llama_stack import Stack
 from tests.unit.sample_models import ENCODER, IMAGE
 
 GOOD: dict[str, Any] = {"image": IMAGE, "model": "encoder"}
@@ -60,7 +60,7 @@ def test_no_argument_is_about_a_cache() -> None:
 
 
 def test_the_probe_counts_the_numbers_of_a_vector() -> None:
-    stack = Stack(Embeddings(**GOOD, dimension=384), ENCODER, "/srv", "192.0.2.1", threads=2)
+    stack = Stack(Embeddings(**GOOD, dimension=384), IMAGE, ENCODER, "/srv", "192.0.2.1", threads=2)
     probe = stack.steps().probe
     assert '[ "$found" = 384 ]' in probe
     assert "http://192.0.2.1:8090/v1/embeddings" in probe

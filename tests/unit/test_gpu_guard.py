@@ -27,8 +27,10 @@ case "$*" in
 *compose.project*) echo "$PROJECT" ;;
 *compose.service*) [ -z "$PROJECT" ] || echo server ;;
 "exec abc nvidia-smi -L") printf '%s\\n' "$ANSWER" ;;
+"start "*) exit "$START" ;;
 esac
 """
+NOT_STARTED = "exited|unless-stopped|CDI device injection failed: unresolvable CDI devices"
 CDI = '[{"Driver":"cdi","Count":0,"DeviceIDs":["nvidia.com/gpu=0"],"Capabilities":[["gpu"]]}]'
 
 
@@ -50,8 +52,8 @@ class Machine:
 
     def guard(self, **answers: str) -> tuple[list[str], str]:
         """What it asked Docker to change, and what it said."""
-        values = {"GIVEN": CDI, "STATE": "running|unless-stopped|", "PROJECT": "vllm", **answers}
-        values = {"HOST": "true", "ANSWER": "GPU 0: a card", "CALLS": str(self.calls), **values}
+        values = {"GIVEN": CDI, "STATE": "running|unless-stopped|", "PROJECT": "vllm", "START": "0"}
+        values |= {"HOST": "true", "ANSWER": "GPU 0: a card", "CALLS": str(self.calls), **answers}
         self.calls.write_text("")
         done = subprocess.run(
             ["sh", "-c", self._script()],
@@ -147,7 +149,22 @@ def test_nothing_is_made_anew_while_the_host_has_no_driver_itself(machine: Machi
 def test_it_gives_up_for_the_rest_of_the_hour(machine: Machine) -> None:
     tries = [machine.guard(ANSWER=MISMATCH) for _ in range(3)]
     assert [len(calls) for calls, _ in tries] == [1, 1, 0]
-    assert "was made anew 2 times within an hour: left as it is" in tries[-1][1]
+    assert "was tried 2 times within an hour: left as it is" in tries[-1][1]
+    assert len(machine.guard(STATE=NOT_STARTED)[0]) == 1
+
+
+def test_one_that_docker_left_off_comes_back_however_often_the_host_restarts(
+    machine: Machine,
+) -> None:
+    tries = [machine.guard(STATE=NOT_STARTED) for _ in range(5)]
+    assert [calls for calls, _ in tries] == [["docker start abc"]] * 5
+
+
+def test_it_gives_up_on_one_that_cannot_be_started(machine: Machine) -> None:
+    tries = [machine.guard(STATE=NOT_STARTED, START="1") for _ in range(3)]
+    assert [len(calls) for calls, _ in tries] == [1, 1, 0]
+    assert "vllm.server could not be made anew" in tries[0][1]
+    assert "was tried 2 times within an hour: left as it is" in tries[-1][1]
 
 
 def test_a_roll_out_of_the_same_project_comes_first(machine: Machine) -> None:

@@ -13,7 +13,8 @@ from deploys.declarations import MemoryClaim, Route
 from deploys.embeddings import Embeddings
 from deploys.hardware import Hardware
 from deploys.llama_cpp import LlamaCpp
-from deploys.llama_server import LlamaServer, Stack
+from deploys.llama_server import LlamaServer
+from deploys.llama_stack import Stack
 from deploys.topology import Machine, Topology
 from operations.entries import File
 from tests.unit.sample_models import CHAT, IMAGE, MODELS
@@ -233,7 +234,7 @@ def test_it_declares_what_the_others_need_to_know(role: type[LlamaServer], model
 
 
 def files(settings: LlamaServer, model: Model) -> dict[str, File]:
-    stack = Stack(settings, model, "/srv/models/small", "192.0.2.1", threads=2)
+    stack = Stack(settings, IMAGE, model, "/srv/models/small", "192.0.2.1", threads=2)
     made = stack.entries("secret-key")
     return {entry.path.rpartition("/")[2]: entry for entry in made if isinstance(entry, File)}
 

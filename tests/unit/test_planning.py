@@ -9,33 +9,23 @@ import pytest
 import planning
 from planning import Plan
 
-
-def collected(reason: str, may_be_absent: bool) -> Plan:
-    said = f"--> Connecting to hosts...\n    [xps13] {reason}\n"
-    run = subprocess.CompletedProcess(["pyinfra"], 1, stdout="", stderr=said)
-    return planning._collect(run, [{"failed": "xps13", "may_be_absent": may_be_absent}])
+REASON = "Authentication error (password=None)"
+SAID = f"--> Connecting to hosts...\n    [xps13] {REASON}\n"
 
 
-def test_a_host_that_is_off_and_may_be_is_absent() -> None:
-    plan = collected("Could not connect (timed out)", may_be_absent=True)
-    assert (plan.absent, plan.failed, plan.exit_code) == (["xps13"], {}, 0)
+def collected(code: int, **record: str) -> Plan:
+    run = subprocess.CompletedProcess(["pyinfra"], code, stdout="", stderr=SAID)
+    return planning._collect(run, [record])
 
 
-def test_a_host_that_is_off_and_may_not_be_has_failed() -> None:
-    plan = collected("Could not connect (timed out)", may_be_absent=False)
-    assert (plan.absent, plan.exit_code) == ([], 1)
+def test_a_host_that_the_run_left_out_is_absent() -> None:
+    plan = collected(0, absent="xps13")
+    assert (plan.absent, plan.failed, plan.errors, plan.exit_code) == (["xps13"], {}, [], 0)
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "SSH host key error (Host key for 192.168.1.30 does not match.)",
-        "Authentication error (password=None)",
-    ],
-)
-def test_a_host_that_may_be_absent_but_is_there_has_failed(reason: str) -> None:
-    plan = collected(reason, may_be_absent=True)
-    assert (plan.absent, plan.failed, plan.exit_code) == ([], {"xps13": reason}, 1)
+def test_a_host_that_failed_is_told_with_its_reason() -> None:
+    plan = collected(1, failed="xps13")
+    assert (plan.absent, plan.failed, plan.exit_code) == ([], {"xps13": REASON}, 1)
 
 
 CREATION: dict[str, object] = {
@@ -50,7 +40,7 @@ CREATION: dict[str, object] = {
 def planned_with(reason: str, *changes: dict[str, object]) -> Plan:
     run = subprocess.CompletedProcess(["pyinfra"], 1, stdout="", stderr=f"    [web] {reason}\n")
     made = [{"host": "pve", "role": "Proxmox VE", "changes": list(changes)}]
-    return planning._collect(run, [*made, {"failed": "web", "may_be_absent": False}])
+    return planning._collect(run, [*made, {"failed": "web"}])
 
 
 def test_a_guest_that_the_same_plan_creates_has_not_failed() -> None:

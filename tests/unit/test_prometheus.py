@@ -59,7 +59,7 @@ def rendered(settings: Prometheus | None = None, around: Around = ALONE) -> dict
 
 def test_it_is_scraped_where_it_listens() -> None:
     settings = Prometheus(port=9091)
-    reach = ("prometheus", "nginx", "grafana")
+    reach = ("prometheus", "nginx", "grafana", "n8n")
     assert settings.ports() == (Port(9091, "metrics database", reach),)
     assert settings.scrapes() == (Scrape("prometheus", 9091),)
 

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 import run_lock
+from tests.processes import started
 
 ROOT = Path(run_lock.__file__).parent
 HOLD = """
@@ -34,10 +36,9 @@ else:
 """
 
 
-def _python(program: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+def _python(program: str, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", program, *arguments]
+    return started(command, cwd=ROOT, stdout=subprocess.PIPE)
 
 
 def _second_try(directory: Path) -> str:
@@ -52,7 +53,6 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         yield process
-        process.kill()
 
 
 def test_a_second_run_is_told_who_is_at_work(holder: subprocess.Popen[str], tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from deploys import dcgm_exporter, triton, vllm
-from deploys.llama_server import LlamaServer, Stack
+from deploys import dcgm_exporter, triton_stack, vllm_stack
+from deploys.llama_server import LlamaServer
+from deploys.llama_stack import Stack
 from deploys.models import Models
 from deploys.roles import role_names, settings_class
+from deploys.vllm import Vllm
 from group_data.dcgm_exporter import dcgm_exporter as dcgm_settings
+from group_data.edge import edge as edge_settings
 from group_data.embeddings import embeddings as embeddings_settings
 from group_data.llama_cpp import llama_cpp as llama_settings
 from group_data.models import models
@@ -27,21 +30,22 @@ from tests.unit import compose_rules
 ADDRESS, KEY = "192.0.2.1", "secret-key"
 
 
-def of_vllm(settings: vllm.Vllm, held: Models) -> Sequence[Entry]:
+def of_vllm(settings: Vllm, held: Models) -> Sequence[Entry]:
     served = held.named(settings.model)
-    return vllm.entries(settings, [served], {served.name: held.folder(served)}, ADDRESS, KEY)
+    return vllm_stack.entries(settings, [served], {served.name: held.folder(served)}, ADDRESS, KEY)
 
 
-def of_llama_server(settings: LlamaServer, held: Models) -> Sequence[Entry]:
-    served = held.named(settings.model)
-    return Stack(settings, served, held.folder(served), ADDRESS, threads=12).entries(KEY)
+def of_llama_server(settings: LlamaServer, image: str) -> Sequence[Entry]:
+    (served,) = (model for model in models.catalogue if model.name == settings.model)
+    return Stack(settings, image, served, models.folder(served), ADDRESS, threads=12).entries(KEY)
 
 
 STACKS: dict[str, Sequence[Entry]] = {
     "vllm": of_vllm(vllm_settings, models),
-    "llama_cpp": of_llama_server(llama_settings, models),
-    "embeddings": of_llama_server(embeddings_settings, models),
-    "triton": triton.entries(triton_settings, ADDRESS),
+    "llama_cpp": of_llama_server(llama_settings, llama_settings.image),
+    "embeddings": of_llama_server(embeddings_settings, embeddings_settings.image),
+    "edge": of_llama_server(edge_settings, edge_settings.images[36]),
+    "triton": triton_stack.entries(triton_settings, ADDRESS),
     "dcgm_exporter": dcgm_exporter.entries(dcgm_settings, ADDRESS),
 }
 

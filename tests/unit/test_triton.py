@@ -21,7 +21,8 @@ from deploys.llama_cpp import LlamaCpp
 from deploys.nvidia import Nvidia
 from deploys.rendering import render
 from deploys.topology import Machine, Topology
-from deploys.triton import API_KEY, Triton, entries
+from deploys.triton import API_KEY, Triton
+from deploys.triton_stack import entries
 from operations.entries import Directory, File
 from preflight import ports
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -53,8 +52,8 @@ class Sshd:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(timeout=30)
+            self._process.kill()
+            self._process.wait()
             self._process = None
 
     def forget_keys(self) -> None:
@@ -120,9 +119,11 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
     directory = tmp_path / "sshd"
     directory.mkdir()
     server = Sshd(directory)
-    server.start("ed25519")
-    yield server
-    server.stop()
+    try:
+        server.start("ed25519")
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from deploys import vllm_arguments
 from deploys.declarations import MemoryClaim, Route
 from deploys.models import Models
 from deploys.topology import Machine, Topology
-from deploys.vllm import API_KEY, Vllm, entries
+from deploys.vllm import API_KEY, Vllm
 from deploys.vllm_speculation import Speculation
+from deploys.vllm_stack import entries
 from deploys.vllm_variables import REFUSED as REFUSED_VARIABLES
 from group_data.vllm import vllm as production
 from operations.entries import Directory, File

@@ -16,6 +16,7 @@ from testinfra.host import Host
 
 from deploys.settings import Settings
 from deploys.topology import Machine
+from facts.jetson_linux import Release
 from operations.compose import STACKS
 
 STATUS = ("Uid", "CapEff", "CapBnd", "CapPrm", "NoNewPrivs", "Seccomp")
@@ -23,6 +24,8 @@ STATUS = ("Uid", "CapEff", "CapBnd", "CapPrm", "NoNewPrivs", "Seccomp")
 READ = rf"""
 for id in $(docker ps --quiet --no-trunc --filter label=com.docker.compose.project); do
     for pid in $(docker top "$id" -eo pid | tail -n +2); do
+        # What starts a health check is not of the container yet.
+        grep -qs '^Name:.runc' "/proc/$pid/status" && continue
         status=$(grep -E '^({"|".join(STATUS)}):' "/proc/$pid/status" 2>/dev/null) || continue
         printf 'process\t%s\t%s\n' "$id" "$(printf %s "$status" | tr -s '\t\n' '  ')"
     done
@@ -95,8 +98,19 @@ class Container:
 
 
 def stacks(machine: Machine) -> dict[str, Settings]:
-    """The roles of `machine` that run a container: those whose settings name an image."""
-    return {role: held for role, held in machine.settings.items() if hasattr(held, "image")}
+    """The roles of `machine` that run a container: those whose settings name its image."""
+    named = ("image", "images")
+    return {
+        role: held
+        for role, held in machine.settings.items()
+        if any(hasattr(held, name) for name in named)
+    }
+
+
+def image_of(held: Any, release: Release) -> str:
+    """The image that a role of these settings runs on a host of this release of Jetson Linux."""
+    image: str = held.images[release.major] if hasattr(held, "images") else held.image
+    return image
 
 
 def read(host: Host) -> dict[str, Container]:

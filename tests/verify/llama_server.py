@@ -11,7 +11,8 @@ from typing import Any
 
 from testinfra.host import Host
 
-from deploys.llama_server import SERVICE, LlamaServer
+from deploys.llama_server import LlamaServer
+from deploys.llama_stack import SERVICE
 from deploys.topology import Machine
 from operations import compose
 

@@ -12,6 +12,7 @@ from testinfra.host import Host
 from deploys.alertmanager import Alertmanager
 from deploys.prometheus import Prometheus
 from deploys.topology import Machine, Topology
+from deploys.webhooks import beside_n8n
 
 SHOW_ON_FAILURE = ("journalctl --unit prometheus-alertmanager --lines 20 --no-pager",)
 
@@ -66,6 +67,23 @@ def test_the_declared_configuration_is_in_force(host: Host, url: str) -> None:
 
 def test_addresses_and_passwords_are_for_alertmanager_alone(host: Host) -> None:
     found = host.check_output(
-        "find /etc/prometheus/alertmanager -type f -printf '%%m %%u %%g\\n' 2>/dev/null || :"
+        "find /etc/prometheus/alertmanager -type f -printf '%m %u %g\\n' 2>/dev/null || :"
     )
     assert set(found.splitlines()) <= {"640 root prometheus"}
+
+
+@pytest.mark.parametrize(("token", "status"), [("", "422"), ("wrong", "403")])
+def test_n8n_takes_what_it_posts_and_nothing_without_its_token(
+    host: Host, topology: Topology, token: str, status: str
+) -> None:
+    """An empty post writes no note: n8n says that it is no alert."""
+    if not (url := beside_n8n(topology, "alerts")):
+        pytest.skip("the inventory has no n8n")
+    given = f'"{token}"' if token else '"$(cat /etc/prometheus/alertmanager/n8n-token)"'
+    # The token goes in over standard input: a command line is for all to see.
+    said = host.check_output(
+        f"printf 'Authorization: Bearer %s' {given} | curl --silent --max-time 90 --header @-"
+        " --header 'Content-Type: application/json' --data '{}' --output /dev/null"
+        " --write-out '%{http_code}' " + url
+    )
+    assert said == status

@@ -112,6 +112,13 @@ def test_a_change_interrupted_by_a_power_cut_would_be_undone_at_boot(host: Host)
     assert host.service("ai-idp-recover").is_enabled
 
 
+def test_no_units_wait_for_each_other_in_a_circle(host: Host) -> None:
+    """systemd would leave one of them out at boot, and not the same one each time."""
+    found = host.run("systemd-analyze verify --man=no default.target")
+    assert found.rc != 127, found.stderr
+    assert [x for x in found.stderr.splitlines() if "ordering cycle" in x.lower()] == []
+
+
 def test_no_change_is_left_in_the_middle(host: Host) -> None:
     assert host.run("ls /var/lib/ai-idp/services/*/transaction/swapped").stdout == ""
 

@@ -10,14 +10,25 @@ import pytest
 from testinfra.host import Host
 
 import secret_store
-from deploys import container_health
-from deploys.docker import DAEMON, IN_THE_WAY, Docker
+from deploys import container_health, docker_daemon, docker_data_root, docker_engine
+from deploys.docker import Docker
+from deploys.docker_daemon import DAEMON
+from deploys.docker_engine import ENGINES, IN_THE_WAY
 from deploys.topology import Machine
+from facts.jetson_linux import JetsonLinux, Release
+from facts.storage import Storage, StorageState
 from operations.compose import STACKS
 from tests.verify import containers
 from tests.verify.containers import Container
 
 SHOW_ON_FAILURE = ("journalctl --unit docker --lines 20 --no-pager",)
+BOARD_NODES = ("nvmap", "nvgpu", "nvidia0", "nvidiactl")
+"""Below /dev: of these a Jetson has some, by its release."""
+LISTER = "ai-idp-verify:lister"
+MAKE_LISTER = (
+    "tar --create --dereference --file - /bin/ls $(ldd /bin/ls | grep -o '/[^ )]*') 2>/dev/null"
+    f" | docker import - {LISTER} >/dev/null"
+)
 ALLOWED_CAPABILITIES: dict[str, int] = {}
 """By stack, as in CapEff of /proc/<pid>/status; every other stack has none."""
 
@@ -28,24 +39,91 @@ def engine(host: Host) -> Any:
     return json.loads(host.check_output("docker info --format '{{json .}}'"))
 
 
+@pytest.fixture
+def release(host: Host) -> Release:
+    """The Jetson Linux of the host, if it is a Jetson."""
+    return JetsonLinux().process(host.check_output(JetsonLinux().command()).splitlines())
+
+
+@pytest.fixture
+def storage(host: Host) -> Storage:
+    """Its disks, and what Docker keeps where."""
+    command = StorageState().command(disks=True)
+    return StorageState().process(host.check_output(command).splitlines())
+
+
+@pytest.fixture
+def data_root(release: Release, storage: Storage, settings: Docker) -> str:
+    """Where Docker's data shall lie."""
+    if release.major or settings.data_root:
+        return docker_data_root.path(settings.data_root, storage)
+    return docker_data_root.DEFAULT
+
+
 def test_the_engine_starts_with_the_host_and_runs(host: Host) -> None:
     service = host.service("docker")
     assert service.is_running
     assert service.is_enabled
 
 
-def test_the_configuration_on_disk_is_ours(host: Host, machine: Machine, settings: Docker) -> None:
-    expected = settings.daemon(nvidia="nvidia" in machine.groups)
+def test_the_configuration_on_disk_is_ours(
+    host: Host, machine: Machine, settings: Docker, release: Release, data_root: str
+) -> None:
+    nvidia = "nvidia" in machine.groups or release.major > 0
+    expected = docker_daemon.content(settings, nvidia=nvidia, data_root=data_root)
     assert json.loads(host.file(DAEMON).content_string) == expected
 
 
-def test_the_engine_is_that_of_the_chosen_source(host: Host, settings: Docker) -> None:
-    package = {"docker": "docker-ce", "distribution": "docker.io"}[settings.source]
+def test_the_engine_is_that_of_the_chosen_source(
+    host: Host, settings: Docker, release: Release
+) -> None:
+    chosen = settings.on(release)
+    package = {"docker": "docker-ce", "distribution": "docker.io"}[chosen.source]
     owner = host.check_output("dpkg-query --search $(command -v dockerd)")
     assert owner.partition(":")[0] == package
-    chosen = f"5:{settings.version}-" if settings.version else ""
-    assert host.package(package).version.startswith(chosen)
-    assert not any(host.package(name).is_installed for name in IN_THE_WAY[settings.source])
+    version = host.package(package).version
+    assert version.startswith(f"5:{chosen.version}-" if chosen.version else "")
+    assert docker_engine.too_new(chosen.source, version, release) == ""
+    assert not any(host.package(name).is_installed for name in IN_THE_WAY[chosen.source])
+
+
+def test_an_engine_for_an_old_kernel_is_held(
+    host: Host, settings: Docker, release: Release
+) -> None:
+    held = host.check_output("apt-mark showhold").splitlines()
+    if docker_engine.lacks_raw_table(release):
+        assert set(ENGINES[settings.on(release).source]) <= set(held)
+
+
+def test_the_data_lie_where_they_shall_and_wait_for_their_disk(
+    host: Host, engine: Any, storage: Storage, data_root: str
+) -> None:
+    assert engine["DockerRootDir"] == data_root
+    mount = docker_data_root.mount_point(data_root, storage)
+    if mount and data_root != docker_data_root.DEFAULT:
+        waits = host.check_output("systemctl show -P RequiresMountsFor docker.service").split()
+        assert data_root in waits
+        asserted = host.check_output("systemctl cat docker.service")
+        assert f"\nAssertPathIsMountPoint={mount}\n" in f"{asserted}\n"
+        host.check_output(f"mountpoint --quiet {mount}")
+
+
+def test_a_container_is_given_the_board_only_by_the_runtime(
+    host: Host, engine: Any, release: Release
+) -> None:
+    assert engine["DefaultRuntime"] == "runc"
+    nodes = set(BOARD_NODES) & set(host.check_output("ls /dev").split())
+    if not release.major:
+        return
+    assert nodes, "the board has no node of its GPU"
+    run = f"docker run --rm --network none {{}} {LISTER} /bin/ls /dev"
+    try:
+        host.check_output(MAKE_LISTER)
+        given = run.format("--runtime nvidia --env NVIDIA_VISIBLE_DEVICES=all")
+        assert nodes <= set(host.check_output(given).split())
+        assert nodes.isdisjoint(host.check_output(run.format("")).split())
+    finally:
+        host.run(f"docker image rm {LISTER}")
 
 
 def test_the_program_on_disk_is_the_one_that_runs(host: Host) -> None:
@@ -53,9 +131,11 @@ def test_the_program_on_disk_is_the_one_that_runs(host: Host) -> None:
     assert running == host.check_output("command -v dockerd")
 
 
-def test_a_repository_of_docker_s_is_vouched_for_by_one_key(host: Host, settings: Docker) -> None:
+def test_a_repository_of_docker_s_is_vouched_for_by_one_key(
+    host: Host, settings: Docker, release: Release
+) -> None:
     listed = host.file("/etc/apt/sources.list.d/ai-idp-docker.sources")
-    assert listed.exists == (settings.source == "docker")
+    assert listed.exists == (settings.on(release).source == "docker")
     if listed.exists:
         assert "\nSigned-By: /etc/apt/keyrings/ai-idp-docker.asc\n" in listed.content_string
         assert "rusted" not in listed.content_string
@@ -96,7 +176,7 @@ def test_no_container_network_has_the_address_of_a_host(host: Host, settings: Do
 
 def test_what_containers_say_goes_to_the_journal(host: Host, settings: Docker) -> None:
     command = "docker inspect $(docker ps --quiet) --format '{{json .HostConfig.LogConfig}}'"
-    daemon = settings.daemon()
+    daemon = docker_daemon.content(settings)
     expected = {"Type": daemon["log-driver"], "Config": daemon["log-opts"]}
     running = host.check_output("docker ps --quiet")
     configured = host.check_output(command).splitlines() if running else []
@@ -218,14 +298,13 @@ def test_containers_are_published_on_the_address_of_the_host_alone(
 
 
 def test_containers_run_the_pinned_images(
-    running: dict[str, Container], stacks: dict[str, Any]
+    running: dict[str, Container], stacks: dict[str, Any], release: Release
 ) -> None:
     named = {project: c.inspected["Config"]["Image"] for project, c in running.items()}
-    assert named == {project: held.image for project, held in stacks.items()}
+    pinned = {project: containers.image_of(held, release) for project, held in stacks.items()}
+    assert named == pinned
     digests = {
-        project: held.image.partition("@")[2]
-        for project, held in stacks.items()
-        if "@" in held.image
+        project: image.partition("@")[2] for project, image in pinned.items() if "@" in image
     }
     found = {
         project: {d.partition("@")[2] for d in running[project].digests} for project in digests

@@ -10,7 +10,8 @@ from testinfra.host import Host
 
 from deploys.model_repository import FILES
 from deploys.topology import Machine
-from deploys.triton import PROJECT, SERVICE, USER, Triton
+from deploys.triton import Triton
+from deploys.triton_stack import PROJECT, SERVICE, USER
 from operations import compose
 
 EXAMPLE = f"{compose.directory(PROJECT)}/examples/digits.json"

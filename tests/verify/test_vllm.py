@@ -10,7 +10,8 @@ import pytest
 from testinfra.host import Host
 
 from deploys.topology import Machine
-from deploys.vllm import API_KEY, CACHE, PROJECT, SERVICE, Vllm
+from deploys.vllm import API_KEY, Vllm
+from deploys.vllm_stack import CACHE, PROJECT, SERVICE
 from operations import compose
 
 KEY_FILE = f"{compose.directory(PROJECT)}/api-key"

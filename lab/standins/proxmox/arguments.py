@@ -76,6 +76,11 @@ def parsed(
     return found
 
 
+def vmid(command: str, given: list[str], *options: str) -> int:
+    """The number of the container, of a command that is given that and `options`."""
+    return int(parsed(command, given, ("vmid",), options)["vmid"])
+
+
 def _verify(found: Mapping[str, str], usage: str) -> None:
     wrong = [problem for option, value in found.items() if (problem := _problem(option, value))]
     if wrong:

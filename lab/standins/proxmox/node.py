@@ -45,6 +45,11 @@ def locked() -> Iterator[None]:
         yield
 
 
+def refuse_locked(config: dict[str, str]) -> None:
+    if config.get("lock"):
+        raise RefusedError(f"CT is locked ({config['lock']})")
+
+
 def name() -> str:
     return os.uname().nodename
 

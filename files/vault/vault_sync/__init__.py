@@ -1,0 +1,1 @@
+"""Vault sync: what n8n writes in the working vault and what people push become one history."""

@@ -1,0 +1,1 @@
+return $input.first().json.asked.map((json) => ({ json }));

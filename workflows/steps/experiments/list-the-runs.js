@@ -1,0 +1,3 @@
+const { experiments } = $('Ask for finished runs').first().json;
+const runs = runsOf($input.first().json, experiments, '@@MLFLOW_PAGE@@');
+return runs.map((run) => ({ json: { run } }));

@@ -1,0 +1,1 @@
+return $('Write the texts').first().json.tags.map((json) => ({ json }));

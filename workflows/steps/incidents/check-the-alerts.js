@@ -1,0 +1,1 @@
+return [{ json: alertsOf($input.first().json.body) }];

@@ -1,0 +1,2 @@
+const { changes, days } = $input.first().json;
+return changes.map(({ path, text }) => fileToWrite(path, text, { days }));
