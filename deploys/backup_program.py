@@ -45,7 +45,7 @@ def document(
     values: dict[str, Any] = {
         "host": machine.name,
         "repository": target.repository(machine.name),
-        "mount_point": getattr(target, "mount_point", ""),
+        "mount_point": target.mount_point,
         "sftp_command": target.sftp_command,
         "keep": {period: number for period, number in keep.items() if number},
         "check_percent": check_percent,

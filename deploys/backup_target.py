@@ -82,6 +82,15 @@ class Sftp(BaseModel):
         "the NAS itself shows",
     )
 
+    @property
+    def mount_point(self) -> str:
+        """Nothing of it is mounted here."""
+        return ""
+
+    @property
+    def mount_unit(self) -> str:
+        return ""
+
     def repository(self, host: str) -> str:
         return f"sftp:{NAS}:{self.path}/{host}"
 

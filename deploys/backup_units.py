@@ -35,8 +35,8 @@ def unit_files(
     values = {
         "settings": settings,
         "command": COMMAND,
-        "mount_point": getattr(target, "mount_point", ""),
-        "mount_unit": getattr(target, "mount_unit", ""),
+        "mount_point": target.mount_point,
+        "mount_unit": target.mount_unit,
         "textfiles": TEXTFILES,
         "writable": writable(jobs),
         "data_units": sorted({_unit(unit) for job in jobs for unit in job.units}),

@@ -22,7 +22,7 @@ from deploys.python_environment import PythonEnvironment
 from deploys.settings import Settings
 from operations import model, model_lock, packages, retirement, service
 from operations.entries import Directory, File
-from operations.model import Download, Shelf, Wanted
+from operations.model_shelf import Download, Shelf, Wanted
 from operations.transaction import Steps
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.observer import Observation
-from operations.model import LOCKED_BY_THE_RUN
+from operations.model_differences import LOCKED_BY_THE_RUN
 
 GENERATED: Mapping[str, str] = {
     r"/etc/alternatives/.+": "links that announced packages register (update-alternatives)",

@@ -13,8 +13,9 @@ from pydantic import SecretStr
 import changes
 from changes import Change
 from operations import model, model_lock
-from operations.model import Download, Shelf, Wanted
+from operations.model_fetch import Fetch
 from operations.model_lock import Found
+from operations.model_shelf import Download, Shelf, Wanted
 from tests.fake_host import Run, run
 
 SHA256 = "b" * 64
@@ -133,7 +134,7 @@ def test_what_cannot_be_read_changes_nothing_and_fails_the_host(shelf: Shelf) ->
 
 
 def test_the_request_travels_over_standard_input(locked: Shelf) -> None:
-    fetch = model.Fetch([SMALL], locked, SecretStr("hf_secret"))
+    fetch = Fetch([SMALL], locked, SecretStr("hf_secret"))
     given = json.loads(str(fetch.connector_arguments["_stdin"]))
     assert given == {
         "root": "/srv/models",

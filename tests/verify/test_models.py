@@ -8,7 +8,7 @@ from testinfra.host import Host
 from deploys.models import GIB, Models, downloads
 from deploys.topology import Machine
 from operations import model_lock
-from operations.model import Wanted
+from operations.model_shelf import Wanted
 
 
 @pytest.fixture
