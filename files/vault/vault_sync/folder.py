@@ -9,18 +9,18 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER_MODE, FILE_MODE = 0o2770, 0o660
+from .entry import Stamp, drop, exchange, put, stamp, unlink
+
+FOLDER_MODE = 0o2770
 LEFT_OUT = re.compile(
     rb"(^|/)(\.git|\.trash|\.ai-idp-[^/]*|\.obsidian/workspace[^/]*\.json)(/|$)", re.IGNORECASE
 )
 """What is of one computer only (Obsidian's windows and bin), ours in between, and `.git` itself."""
 
-Stamp = tuple[int, int, int]
-"""What changes whenever a file is written: inode, size, and time in nanoseconds."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 """Errors that are of the disk, and not of one path."""
 
@@ -70,10 +70,10 @@ class Folder:
                 return None
             beside = b".ai-idp-new"
             try:
-                written = _put(folder, beside, content)
-                if _exchange(folder, beside, name, expected):
+                written = put(folder, beside, content)
+                if exchange(folder, beside, name, expected):
                     return written
-                _unlink(folder, beside)
+                unlink(folder, beside)
             except OSError as error:
                 if error.errno in FULL:
                     raise
@@ -86,7 +86,7 @@ class Folder:
             if folder is None:
                 return True
             try:
-                removed = _drop(folder, name, expected)
+                removed = drop(folder, name, expected)
             except OSError as error:
                 if error.errno in FULL:
                     raise
@@ -140,10 +140,6 @@ class Folder:
                 os.close(folder)
 
 
-def stamp(found: os.stat_result) -> Stamp:
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
-
-
 def is_left_out(path: bytes) -> bool:
     """Whether the sync has nothing to do with a path."""
     return LEFT_OUT.search(path) is not None
@@ -172,76 +168,3 @@ def _enter(folder: int, step: bytes, make: bool) -> int:
         return -1
     finally:
         os.close(folder)
-
-
-def _put(folder: int, name: bytes, content: bytes) -> Stamp:
-    _unlink(folder, name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    file = os.open(name, flags, FILE_MODE, dir_fd=folder)
-    with open(file, "wb") as stream:
-        os.fchmod(file, FILE_MODE)
-        stream.write(content)
-        stream.flush()
-        os.fsync(file)
-        return stamp(os.fstat(file))
-
-
-def _exchange(folder: int, new: bytes, name: bytes, expected: Stamp | None) -> bool:
-    """Put `new` at `name`; what lies there has to be as expected, and is looked at once more after.
-
-    Who truncates a file to write it anew has changed its stamp by then, and gets it back.
-    """
-    if expected is None:
-        linked = _link(folder, new, name)
-        _unlink(folder, new)
-        return linked
-    kept = _kept(folder, name, expected)
-    if kept is None:
-        return False
-    os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
-    if _stamp(folder, kept) != expected:
-        os.rename(kept, name, src_dir_fd=folder, dst_dir_fd=folder)
-        return False
-    _unlink(folder, kept)
-    return True
-
-
-def _drop(folder: int, name: bytes, expected: Stamp) -> bool:
-    """Have nothing at `name`; what lies there has to be as expected, as in `_exchange`."""
-    kept = _kept(folder, name, expected)
-    if kept is None:
-        return False
-    _unlink(folder, name)
-    if _stamp(folder, kept) != expected:
-        _link(folder, kept, name)
-        return False
-    _unlink(folder, kept)
-    return True
-
-
-def _kept(folder: int, name: bytes, expected: Stamp) -> bytes | None:
-    """A second name of the file as long as it is as expected; None where it is not."""
-    kept = b".ai-idp-old"
-    _unlink(folder, kept)
-    try:
-        return kept if _stamp(folder, name) == expected and _link(folder, name, kept) else None
-    except FileNotFoundError:
-        return None
-
-
-def _link(folder: int, name: bytes, other: bytes) -> bool:
-    """Give a file another name, which has to be free."""
-    try:
-        os.link(name, other, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    return True
-
-
-def _stamp(folder: int, name: bytes) -> Stamp:
-    return stamp(os.stat(name, dir_fd=folder, follow_symlinks=False))
-
-
-def _unlink(folder: int, name: bytes) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)

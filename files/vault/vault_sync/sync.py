@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .folder import Folder, Seen, Stamp, is_safe
+from .entry import Stamp
+from .folder import Folder, Seen, is_safe
 from .git import EXECUTABLE, FILE, Blob, Git, GitError, Tree
 
 BRANCH, BASE = "refs/heads/main", "refs/ai-idp/working"
