@@ -109,10 +109,14 @@ def names(topology: Topology, machine: Machine, settings: Base) -> dict[str, Any
 
 
 def _steps(machine: Machine, units: Sequence[str]) -> Steps:
-    is_trusted = f"openssl verify -CAfile /etc/ssl/certs/ca-certificates.crt {CA}"
+    # Programs read the one or the other; OpenSSL finds nothing in the folder without its hashes.
+    trusting = ("-CAfile /etc/ssl/certs/ca-certificates.crt", "-no-CAfile -CApath /etc/ssl/certs")
+    is_trusted = " && ".join(f"openssl verify {store} {CA}" for store in trusting)
     return Steps(
         validate=_validate(machine.name, str(host.data.timezone)),
         activate=f"""update-ca-certificates >/dev/null
+# It does so itself only after it made a link, and one that was cut short has made it.
+openssl rehash /etc/ssl/certs >/dev/null
 hostname -F /etc/hostname
 systemctl daemon-reload
 systemctl enable --quiet {RECOVER} {" ".join(units)}

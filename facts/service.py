@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +58,13 @@ class State:
     live_recorded: str = ""
     differing: tuple[str, ...] = ()
     unfinished: bool = False
+
+    def removable(self, paths: Iterable[str]) -> list[str]:
+        """Those of `paths` that have to go, the deepest first: only empty directories can.
+
+        What an interrupted change has removed counts: it comes back when that change is undone.
+        """
+        return sorted((x for x in paths if self.unfinished or x in self.found), reverse=True)
 
 
 class ServiceState(FactBase[State | None]):

@@ -4,6 +4,13 @@ export LC_ALL=C
 umask 022
 shelf=${folder%/*}
 incoming=$shelf/.incoming
+# One that lost its connection goes on, and has the same folder of incoming files.
+mkdir -p -m 0700 /var/lib/ai-idp
+exec 9>>/var/lib/ai-idp/archives.lock
+flock -w 1800 9 || {
+    echo "another download of an archive has gone on for half an hour; see what curl waits for" >&2
+    exit 1
+}
 mkdir -p "$shelf"
 rm -rf "$incoming"
 mkdir -m 0700 "$incoming"

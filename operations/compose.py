@@ -93,7 +93,7 @@ def removed(project: str) -> Generator[PyinfraCommand]:
     if found is None or containers is None:
         yield StringCommand(UNREADABLE)
         return
-    present = sorted(set(found.manifest) & set(found.found), reverse=True)
+    present = found.removable(found.manifest)
     others = container_changes(project, {}, "", containers)
     if not others and not found.manifest:
         return

@@ -45,7 +45,7 @@ def entry_changes(
     """One change for each entry to write and each path to remove; `old` contents are for diffs."""
     return [
         *(_entry_change(entry, found.found.get(entry.path), old) for entry in put),
-        *(Change(found.found[path].kind, "remove", path) for path in drop),
+        *(Change(found.found[path].kind, "remove", path) for path in drop if path in found.found),
     ]
 
 

@@ -36,8 +36,7 @@ def service_removed(service: str, units: Sequence[str] = ()) -> Generator[Pyinfr
         return
     if not found.manifest:
         return
-    # The deepest first: a directory can only go when it is empty.
-    present = sorted(set(found.manifest) & set(found.found), reverse=True)
+    present = found.removable(found.manifest)
     served = _known(found, units)
     changes.announce(
         host,

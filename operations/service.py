@@ -90,9 +90,8 @@ def land(
     """Announce and yield what turns `found` into the declared set; nothing where it is that."""
     put = [entry for entry in entries if differs(entry, found.found.get(entry.path))]
     declared = {entry.path for entry in entries}
-    # The deepest first: a directory can only go when it is empty.
-    obsolete = sorted(set(found.manifest) - declared, reverse=True)
-    drop = [path for path in obsolete if path in found.found]
+    obsolete = set(found.manifest) - declared
+    drop = found.removable(obsolete)
     planned = [
         *(made(path) for path in way_to(put) if path not in found.found),
         *entry_changes(put, drop, found, _contents(put, found) if changes.shown() else {}),
@@ -102,9 +101,9 @@ def land(
     if not planned and not obsolete and declared == set(found.manifest):
         return
     changes.announce(host, planned or [Change("setting", "record", f"{service} (its file list)")])
-    transaction = Transaction(
-        service, entries, [entry.path for entry in put], drop, units=units, steps=steps
-    )
+    # An interrupted change is undone first, so that what it had put there has to come again.
+    coming = [entry.path for entry in (entries if found.unfinished else put)]
+    transaction = Transaction(service, entries, coming, drop, units=units, steps=steps)
     yield from transaction.commands()
 
 

@@ -84,7 +84,7 @@ def _landing(source: Source, state: SourceState) -> Generator[PyinfraCommand]:
 def _leaving(name: str, files: State) -> Generator[PyinfraCommand]:
     if not files.manifest:
         return
-    gone = sorted(set(files.manifest) & set(files.found))
+    gone = files.removable(files.manifest)
     changes.announce(host, entry_changes((), gone, files, {}))
     service = f"apt-{name}"
     yield from Transaction(service, (), (), gone, units=(), steps=Steps()).commands()

@@ -76,7 +76,8 @@ class Transaction:
         there = shlex.quote(f"{STATE}/{self.service}")
         receive = (
             "umask 077; [ ! -e transaction/swapped ] || sh transaction/transaction.sh recover"
-            " transaction; rm -rf transaction && mkdir transaction &&"
+            " transaction || { echo 'an interrupted change cannot be undone, see above'; exit 1; };"
+            " rm -rf transaction && mkdir transaction &&"
             " base64 -d | tar -xzf - -C transaction --no-same-owner"
             " || { rm -rf transaction; exit 1; }"
         )

@@ -197,7 +197,8 @@ land() {
     step live | sha256sum | cut -d' ' -f1 >../live.new && mv ../live.new ../live
     # Synchronised: a power cut may leave a renamed file empty.
     cp steps/probe ../probe.new && sync ../probe.new && mv ../probe.new ../probe
-    sort -u manifest >../manifest.new && sync ../manifest.new && mv ../manifest.new ../manifest
+    # In this order: undone beside the new manifest, old files would belong to nobody.
+    sort -u manifest >../manifest.new && sync ../manifest.new && rm -f swapped && mv ../manifest.new ../manifest
     finish 0 "landed"
 }
 

@@ -129,6 +129,23 @@ def test_killed_ssh_sessions_do_not_keep_the_gateway_from_restoring_itself(
     assert (files(), gateway.revision()) == (before, revision)
 
 
+def test_a_killed_transaction_is_undone_and_the_next_run_lands_all_of_its_set(
+    unanswerable: AlteredCheckout,
+) -> None:
+    """What the killed one had put there looks as declared until it is undone."""
+    unanswerable.append(ROUTE, "# a good change")
+    with unanswerable.applying(GATEWAY, deploy=ROLE) as run:
+        wait_until("the new configuration is probed", is_probing)
+        shell(GATEWAY, f"pkill -KILL --session $(cat {TRANSACTION}/pid)")
+        said = finished(run)
+    assert said.returncode != 0
+    assert "the transaction was killed; the next run undoes it first" in said.stdout
+    unanswerable.replace(MAIN, '"revision": "another"', '"revision": "$revision"')
+    done = unanswerable.apply(GATEWAY, deploy=ROLE)
+    assert done.returncode == 0, done.stderr
+    assert "# a good change" in shell(GATEWAY, "cat /etc/nginx/routes/llama_cpp.conf")
+
+
 def test_a_pulled_cable_does_not_keep_the_gateway_from_restoring_itself(
     unanswerable: AlteredCheckout, cable: None
 ) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import tarfile
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,12 +147,14 @@ class Shelf:
 
     def __init__(self, directory: Path) -> None:
         self.root, self.offered = directory / "archives", directory / "offered"
-        self.program = directory / "program"
+        self.program, self.slow = directory / "program", directory / "slow"
+        self.locks = directory / "locks"
         self.program.write_text("#!/bin/sh\n")
         downloader = directory / "bin" / "curl"
         downloader.parent.mkdir()
         downloader.write_text(
             '#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done\n'
+            f"[ ! -e {self.slow} ] || {{ rm {self.slow}; sleep 1; }}\n"
             f'cp {self.offered} "$2" 2>/dev/null || {{ echo "curl: (6) no host" >&2; exit 6; }}\n'
         )
         downloader.chmod(0o755)
@@ -168,10 +171,17 @@ class Shelf:
         return Archive("program", "1.2", f"https://releases.test/program{kind}", sha256)
 
     def execute(self, command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        with self.executing(command) as process:
+            said, errors = process.communicate(timeout=30)
+        return subprocess.CompletedProcess(command, process.returncode, said, errors)
+
+    def executing(self, command: str) -> subprocess.Popen[str]:
+        command = command.replace("/var/lib/ai-idp", str(self.locks))
+        return subprocess.Popen(
             ["sh", "-c", command.replace(ROOT, str(self.root))],
             env={**os.environ, "PATH": self.path},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
 
@@ -222,6 +232,20 @@ def test_an_archive_that_cannot_be_had_says_what_to_look_at(shelf: Shelf) -> Non
         "curl: (6) no host",
         f"program 1.2 cannot be had; see that this host reaches {URL}, and that the release exists",
     ]
+
+
+def test_one_that_lost_its_connection_and_the_next_do_not_disturb_each_other(shelf: Shelf) -> None:
+    wanted = shelf.offer()
+    shelf.slow.touch()
+    with shelf.executing(archive.fetch(wanted)) as first:
+        deadline = time.monotonic() + 20
+        while shelf.slow.exists():
+            assert time.monotonic() < deadline, "the first does not download"
+            time.sleep(0.02)
+        second = shelf.fetch(wanted)
+        first.communicate(timeout=30)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert shelf.state() == [f"whole\t{shelf.folder(wanted)}", "end of archives"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyinfra.api.command import StringCommand
+from pyinfra.api.command import PyinfraCommand, StringCommand
 
 import secret_store
 from facts.service import Found, ServiceState, State, UnitState
@@ -210,6 +210,30 @@ def test_the_fact_reads_files_links_and_units() -> None:
     )
     assert state.found["/l"].target == "/t"
     assert state.units["demo.service"].active == "active"
+
+
+OLD = "/etc/demo/old"
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_after_an_interrupted_change_all_is_put_and_removed_again(unfinished: bool) -> None:
+    """What it had put and removed is as declared now, and no more once it is undone."""
+    lines = [*CONVERGED[:-1], f"manifest\t{OLD}", *["unfinished"] * unfinished, "end"]
+    found = ServiceState().process(lines)
+    other = File("/etc/demo/other", b"new\n")
+    commands: list[PyinfraCommand] = []
+    run(lambda: commands.extend(service.land("demo", (CONFIG, other), (), Steps(), found)), {})
+    upload = commands[0]
+    assert isinstance(upload, StringCommand)
+    members = _members(str(upload.connector_arguments["_stdin"]))
+    assert members["put"].decode().split() == [CONFIG.path] * unfinished + [other.path]
+    assert members["drop"].decode().split() == [OLD] * unfinished
+
+
+def test_what_an_interrupted_change_had_removed_is_no_news_for_a_plan() -> None:
+    found = ServiceState().process(["unfinished", f"manifest\t{OLD}", "end"])
+    assert found.removable(found.manifest) == [OLD]
+    assert differences.entry_changes([], [OLD], found, {}) == []
 
 
 def _members(stdin: str) -> dict[str, bytes]:

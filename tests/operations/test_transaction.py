@@ -198,6 +198,20 @@ def test_a_killed_transaction_is_undone_by_recover(host: Host) -> None:
     assert (host.root / "a").read_text() == "old"
 
 
+def test_a_change_that_is_cut_as_it_lands_is_not_undone_beside_the_new_list(host: Host) -> None:
+    host.land([host.file("a", "old"), host.file("gone", "old")])
+    directory = host.upload([host.file("a", "new")], Steps(), [host.path("gone")])
+    script = directory / "transaction.sh"
+    mark = "mv ../manifest.new ../manifest"
+    assert mark in script.read_text()
+    script.write_text(script.read_text().replace(mark, f"{mark}; kill -KILL $$"))
+    subprocess.run(start(directory), capture_output=True, timeout=30)
+    assert (host.state / "manifest").read_text() == f"{host.path('a')}\n"
+    subprocess.run(start(directory, "recover"), check=True)
+    assert (host.root / "a").read_text() == "new"
+    assert not (host.root / "gone").exists()
+
+
 def test_what_undoes_a_change_is_on_the_disk_before_the_first_file_is_swapped(host: Host) -> None:
     host.land([host.file("a", "old"), host.file("sub/b", "old")])
     directory = host.upload([host.file("a", "new"), host.file("sub/b", "new")], Steps())

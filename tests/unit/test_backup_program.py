@@ -29,7 +29,8 @@ echo "$*" >>"$CALLS"
 [ "$1" != -o ] || shift 2
 work=$1; shift
 case $work in
-init) mkdir -p "$KEPT"; cp "$RESTIC_PASSWORD_FILE" "$KEPT/password" ;;
+init) [ ! -e "$KEPT/keys" ] || { echo 'Fatal: repository already contains keys' >&2; exit 1; }
+    mkdir -p "$KEPT"; cp "$RESTIC_PASSWORD_FILE" "$KEPT/password" ;;
 cat) [ -e "$KEPT/password" ] || { echo 'Fatal: repository does not exist' >&2; exit 10; }
     echo "{\\"id\\": \\"${ID:-abcdef0123}\\"}" ;;
 key) cp "$3" "$KEPT/password" ;;
@@ -643,6 +644,12 @@ def test_a_repository_that_vanished_is_not_made_anew(host: Host, notes: Job) -> 
     with pytest.raises(Failed, match="holds no repository any more, but this host backed up to it"):
         host.send(notes)
     assert len(host.called("init")) == 1
+
+
+def test_a_repository_whose_making_was_interrupted_says_what_to_do(host: Host, notes: Job) -> None:
+    (host.kept / "keys").mkdir(parents=True)
+    with pytest.raises(Failed, match=r"was interrupted, so nothing was ever .* remove its folder"):
+        host.send(notes)
 
 
 def test_another_repository_in_its_place_is_not_used(

@@ -84,10 +84,22 @@ class Restic:
                 f"rm {self.record.file}"
             )
         elif make:
-            self.expect("init")
+            self._make()
             self.open()
         else:
             raise Failed(f"{self.configuration.repository} holds no repository yet, so no snapshot")
+
+    def _make(self) -> None:
+        """A new repository; restic refuses one whose making was cut short (keys, but no config)."""
+        done = self.run("init")
+        if "already contains keys" in done.stderr:
+            raise Failed(
+                f"the making of {self.configuration.repository} was interrupted, so nothing was "
+                "ever backed up to it; remove its folder `keys` on the NAS, then: "
+                "systemctl start ai-idp-backup"
+            )
+        if done.returncode != 0:
+            raise self.failure("restic init", done)
 
     def unlock(self) -> None:
         """Remove the locks of runs that are dead; restic leaves those of the living."""
