@@ -27,6 +27,8 @@ CONTAINER = "edge-server-1"
 STARTED = f"docker inspect --format '{{{{.Config.Image}}}} {{{{.State.StartedAt}}}}' {CONTAINER}"
 IMAGES = "docker images --all --no-trunc --quiet | sort"
 DRIVER = "/usr/lib/aarch64-linux-gnu/nvidia/libcuda.so.1"
+LOOK = "systemctl start ai-idp-container-health"
+"""What its timer does each minute."""
 PLAY = "/usr/local/lib/lab/jetson/play"
 
 
@@ -95,6 +97,7 @@ def test_a_server_whose_address_comes_after_docker_is_started() -> None:
     error = f"docker inspect --format '{{{{.State.Error}}}}' {CONTAINER}"
     with late_address():
         wait_until("Docker gives up", lambda: "cannot assign" in shell(JETSON, error))
+    shell(JETSON, LOOK)
     wait_until("it answers", answers, 120)
 
 
@@ -103,7 +106,7 @@ def test_what_a_power_cut_left_stopped_amid_an_exchange_of_the_engine_is_started
     shell(
         JETSON,
         f"docker inspect --format '{{{{.Id}}}}' {CONTAINER} >/var/lib/ai-idp/engine.running;"
-        f" docker stop {CONTAINER}",
+        f" docker stop {CONTAINER}; {LOOK}",
     )
     wait_until("it answers", answers, 120)
 
