@@ -23,6 +23,13 @@ chroot "$root" systemctl mask --quiet \
     sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
     proc-sys-fs-binfmt_misc.automount systemd-remount-fs.service
 
+# Debian asks apt for news at a random moment, in the middle of a test.
+for timer in apt-daily apt-daily-upgrade; do
+    mkdir -p "$root/etc/systemd/system/$timer.timer.d"
+    printf '[Timer]\nOnCalendar=\nOnCalendar=*-12-31 23:59\n' \
+        >"$root/etc/systemd/system/$timer.timer.d/lab.conf"
+done
+
 # Every host makes its own at first boot; two hosts with one key could not be told apart.
 rm -f "$root"/etc/ssh/ssh_host_*
 

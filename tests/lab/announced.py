@@ -89,7 +89,7 @@ def differences(rows: Sequence[Row], before: Observation, after: Observation) ->
 
 def is_generated(path: str) -> bool:
     """Whether what lies at `path` follows from announced changes without being one."""
-    return _is_known(path, GENERATED)
+    return is_known(path, GENERATED)
 
 
 def _of(rows: Sequence[Row], *kinds: str) -> dict[str, Row]:
@@ -221,10 +221,8 @@ def _units(rows: Sequence[Row], before: Observation, after: Observation) -> list
     return wrong + [
         f"{unit} was turned ({action}) unannounced"
         for unit, action in seen - told
-        if unit not in settings and not _is_known(unit, STARTED_BY_OTHERS)
-        if not (
-            _reboots(rows) and action in ("start", "stop") and _is_known(unit, TURNED_BY_A_BOOT)
-        )
+        if unit not in settings and not is_known(unit, STARTED_BY_OTHERS)
+        if not (_reboots(rows) and action in ("start", "stop") and is_known(unit, TURNED_BY_A_BOOT))
     ]
 
 
@@ -254,5 +252,5 @@ def _containers(announced: Mapping[str, Row], before: Observation, after: Observ
     return wrong
 
 
-def _is_known(name: str, known: Mapping[str, str]) -> bool:
+def is_known(name: str, known: Mapping[str, str]) -> bool:
     return any(re.fullmatch(pattern, name) for pattern in known)

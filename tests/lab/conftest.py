@@ -87,8 +87,9 @@ def converge(*limit: str, deploy: str = "deploy.py") -> None:
 def repair(*limit: str, deploy: str = "deploy.py") -> None:
     """As `converge`, of what is known to differ: a run, and a plan that is empty after it."""
     done = apply(*limit, deploy=deploy)
-    assert done.returncode == 0, done.stderr
-    assert plan(*limit, deploy=deploy).exit_code == 0
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    left = plan(*limit, deploy=deploy)
+    assert left.exit_code == 0, f"left to do: {left.hosts}; {left.failed}; {left.errors}"
 
 
 @pytest.fixture(scope="module")

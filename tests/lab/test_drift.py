@@ -10,7 +10,7 @@ import pytest
 from lab.machines import all_machines
 from lab.observer import Observation
 from planning import Plan
-from tests.lab.announced import differences, is_generated
+from tests.lab.announced import STARTED_BY_OTHERS, differences, is_generated, is_known
 from tests.lab.conftest import Done, apply, converge, observe_all, plan, shell
 from tests.lab.drift import BATCHES, BY_HAND_IMAGE, SERVER, Change, Drift
 
@@ -103,9 +103,14 @@ def _what(kind: str, what: str) -> str:
 def _lasting(seen: Observation) -> Observation:
     """What was seen, without moments in time: of a container's start, and in generated files.
 
-    Units that nobody enables or disables come and go as others ask for them.
+    Units that nobody enables or disables come and go as others ask for them; one that a timer
+    starts is at work at some moments, and then neither active nor off.
     """
     entries = {path: entry for path, entry in seen.entries.items() if not is_generated(path)}
-    units = {name: unit for name, unit in seen.units.items() if unit[1] in ("enabled", "disabled")}
+    units = {
+        name: ("active" if activity == "active" else "", enablement)
+        for name, (activity, enablement) in seen.units.items()
+        if enablement in ("enabled", "disabled") and not is_known(name, STARTED_BY_OTHERS)
+    }
     containers = {name: (image, state, "") for name, (image, state, _) in seen.containers.items()}
     return replace(seen, entries=entries, units=units, containers=containers)

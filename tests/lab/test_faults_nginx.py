@@ -23,6 +23,8 @@ MAIN = "templates/nginx/nginx.conf.j2"
 TRANSACTION = "/var/lib/ai-idp/services/nginx/transaction"
 REQUESTS = 200
 LOST_SECONDS = 60
+PROBED = "deploys/nginx.py", "probe_seconds=10", "probe_seconds=30"
+"""Long enough to kill something meanwhile, also on a busy machine."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -113,6 +115,7 @@ def test_a_configuration_that_stops_answering_is_undone(
 def test_killed_ssh_sessions_do_not_keep_the_gateway_from_restoring_itself(
     unanswerable: AlteredCheckout,
 ) -> None:
+    unanswerable.replace(*PROBED)
     before, revision = files(), gateway.revision()
     with (
         RequestLoop(gateway.list_models) as client,
@@ -133,6 +136,7 @@ def test_a_killed_transaction_is_undone_and_the_next_run_lands_all_of_its_set(
     unanswerable: AlteredCheckout,
 ) -> None:
     """What the killed one had put there looks as declared until it is undone."""
+    unanswerable.replace(*PROBED)
     unanswerable.append(ROUTE, "# a good change")
     with unanswerable.applying(GATEWAY, deploy=ROLE) as run:
         wait_until("the new configuration is probed", is_probing)

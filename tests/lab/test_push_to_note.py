@@ -53,12 +53,14 @@ def queue_is_empty() -> None:
 def notes_of(*shas: str) -> dict[str, str]:
     """The text of each note about one of these commits, by its name."""
     names = "".join(f" -o -name '*{sha[:12]}*.md'" for sha in shas)
-    found = shell(SERVER, f"find /srv/vault -name nothing{names}").splitlines()
+    # The folder changes while it is searched.
+    found = shell(SERVER, f"find /srv/vault -name nothing{names}", check=False).splitlines()
     return {path: shell(SERVER, f"cat '{path}'") for path in found}
 
 
 def tagged(text: str) -> bool:
-    return "untagged" not in text.split("---")[1]
+    """Not so while n8n writes it: a note is empty for a moment."""
+    return text.count("---") >= 2 and "untagged" not in text.split("---")[1]
 
 
 def all_tagged(*shas: str) -> bool:
@@ -197,12 +199,14 @@ def test_a_repository_with_a_hostile_name_stays_in_the_vault() -> None:
         f"cat >{place}.new <<'EOF'\n{text}\nEOF\nchmod 644 {place}.new; mv {place}.new {place}",
     )
     queue_is_empty()
-    assert shell(SERVER, outside) == ""
+    assert shell(SERVER, outside, check=False) == ""
     assert len(notes_of(str(event["sha"]))) == 1
 
 
 def test_a_wrong_token_is_refused_and_writes_nothing() -> None:
-    before = shell(SERVER, "find /srv/vault | sort")
+    # Alerts and the hour are written down meanwhile.
+    commits = f"find {NOTES} | sort"
+    before = shell(SERVER, commits)
     ask = (
         'url=$(sed -n \'s/.*"url": "\\(.*\\)".*/\\1/p\' /etc/ai-idp/commit-events/settings.json);'
         " for header in 'X: y' 'Authorization: Bearer wrong' 'Authorization: Basic eDp5'; do"
@@ -210,7 +214,7 @@ def test_a_wrong_token_is_refused_and_writes_nothing() -> None:
         " -H 'Content-Type: application/json' -d '{}' $url; done"
     )
     assert shell(SERVER, ask).split() == ["403", "403", "403"]
-    assert shell(SERVER, "find /srv/vault | sort") == before
+    assert shell(SERVER, commits) == before
 
 
 def test_nobody_but_the_deliverer_reads_the_token_or_the_queue() -> None:

@@ -59,8 +59,10 @@ def processes(host: Host) -> dict[str, str]:
     script = (
         "for pid in $(docker top "
         + CONTAINER
-        + " -eo pid | tail -n +2); do tr '\\0' ' ' </proc/$pid/cmdline; echo;"
-        " grep -E '^(CapEff|NoNewPrivs|Uid):' /proc/$pid/status | tr '\\n\\t' '  '; echo; done"
+        # What starts a health check is not of the container yet, and may be gone by now.
+        + " -eo pid | tail -n +2); do grep -qs '^Name:.runc' /proc/$pid/status && continue;"
+        " state=$(grep -E '^(CapEff|NoNewPrivs|Uid):' /proc/$pid/status) || continue;"
+        " tr '\\0' ' ' </proc/$pid/cmdline; echo; echo $state; done 2>/dev/null"
     )
     lines = host.check_output(script).splitlines()
     return dict(zip(lines[::2], lines[1::2], strict=True))

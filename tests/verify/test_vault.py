@@ -33,7 +33,10 @@ def pushed(host: Host, change: str) -> None:
         "set -e; clone=$(mktemp -d); trap 'rm -rf \"$clone\"' EXIT;"
         f' git clone --quiet {REPOSITORY} "$clone"; cd "$clone";'
         " git config user.name verify; git config user.email verify@localhost;"
-        f" {change}; git add --all; git commit --quiet -m Verify; git push --quiet origin HEAD:main"
+        f" {change}; git add --all; git commit --quiet -m Verify;"
+        # The sync, and people, may push at any moment.
+        " for attempt in 1 2 3 4 5; do git push --quiet origin HEAD:main && exit 0;"
+        " git pull --quiet --no-rebase --no-edit origin main; done; exit 1"
     )
     host.check_output(f"{AS_GIT} sh -c %s", script)
 
