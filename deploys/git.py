@@ -31,6 +31,8 @@ ACCOUNT = Account("git", HOME, "Git repositories", shell="/usr/bin/git-shell")
 AS_GIT = f"runuser -u {ACCOUNT.name} -- env --chdir={HOME} HOME={HOME}"
 PACKAGES = ("git", "python3")
 SERVE = Path(__file__).parent.parent / "files" / "git" / "serve.py"
+LOCKS = "ai-idp-git-locks"
+UNITS = (f"{LOCKS}.timer",)
 
 # No name that a shell, a path or `git` would read otherwise, nor one that is a repository's ending.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -116,7 +118,8 @@ def install() -> None:
     service.deployed(
         name="Have the repositories",
         service="git",
-        entries=entries(settings),
+        entries=[*entries(settings), *units()],
+        units=UNITS,
         steps=steps(settings),
     )
 
@@ -124,7 +127,9 @@ def install() -> None:
 @deploy("Remove git")
 def remove() -> None:
     """Let nobody in any more; the repositories stay, and so does the account that owns them."""
-    retirement.service_removed(name="Remove the access", service="git")
+    retirement.service_removed(
+        name="Remove the access", service="git", units=[*UNITS, f"{LOCKS}.service"]
+    )
     retirement.service_removed(name="Forget the account's declaration", service="git_account")
 
 
@@ -144,11 +149,20 @@ def entries(settings: Git) -> list[Entry]:
     ]
 
 
+def units() -> list[Entry]:
+    """What removes the locks of a git that was killed, in every repository here."""
+    values = {"home": HOME, "account": ACCOUNT.name}
+    return [
+        File(f"/etc/systemd/system/{unit}", render(f"git/{unit}.j2", **values))
+        for unit in (f"{LOCKS}.service", *UNITS)
+    ]
+
+
 def steps(settings: Git) -> Steps:
     """A new repository is filled by git itself; later ones are found by their HEAD."""
     paths = settings.paths()
     heads = " ".join(shlex.quote(f"{path}/HEAD") for path in paths)
-    values = {"paths": paths, "as_git": AS_GIT, "home": HOME}
+    values = {"paths": paths, "as_git": AS_GIT, "home": HOME, "locks": LOCKS}
     return Steps(
         validate='python3 -B -m py_compile "$STAGE/srv/git/git-shell-commands/serve"\n'
         'rm -rf "$STAGE/srv/git/git-shell-commands/__pycache__"\n',

@@ -186,6 +186,7 @@ MODES_AND_UNITS = (
     mode("vault", AUTOMATION, "/srv/vault/Commits", kind="directory"),
     mode("commit_events", AUTOMATION, "/etc/ai-idp/commit-events/token"),
     mode("npu", XPS13, "/usr/local/bin/npu-check"),
+    unit("git", AUTOMATION, "ai-idp-git-locks.timer"),
     unit("vault", AUTOMATION, "ai-idp-vault-sync.path"),
     unit("commit_events", XPS13, "ai-idp-commit-events.timer"),
     mode("workstation", XPS13, "/etc/ai-idp/workstation/environment"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -9,13 +13,14 @@ from pydantic import ValidationError
 
 from deploys.commit_events import CommitEvents
 from deploys.firewall import rules
-from deploys.git import Git, entries, steps
+from deploys.git import AS_GIT, HOME, Git, entries, steps, units
 from deploys.settings import Settings
 from deploys.ssh import Ssh
 from deploys.topology import Machine, Topology
+from files.commit_events.collect import LOCK
 from files.git.serve import RefusedError, allowed
 from operations.entries import Directory, File
-from tests.unit.sample_repository import git
+from tests.unit.sample_repository import commit, git
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@x"
 
@@ -107,14 +112,141 @@ def test_git_takes_what_is_rolled_out(tmp_path: Path) -> None:
     )
 
 
+def test_a_pushed_object_is_on_the_disk_before_a_branch_names_it(tmp_path: Path) -> None:
+    path, trace = tmp_path / "gitconfig", tmp_path / "trace"
+    path.write_bytes(file(Git(), "/srv/git/.gitconfig").content)
+    git(tmp_path, "init", "--quiet", "--bare", ".")
+    asked = {"GIT_CONFIG_GLOBAL": str(path), "GIT_TRACE2_EVENT": str(trace)}
+    git(tmp_path, "hash-object", "-w", "--stdin", given=b"x", **asked)
+    assert "fsync/hardware-flush" in trace.read_text()
+
+
 def test_each_repository_is_made_by_git_once() -> None:
     settings = Git(repositories=("one", "two"))
     made = [x.path for x in entries(settings) if isinstance(x, Directory) and x.owner == "git"]
     assert made == ["/srv/git/one.git", "/srv/git/two.git"]
-    text = steps(settings).activate
-    assert text.count("git init --quiet --bare --template= /srv/git/") == 2
-    assert "[ -e /srv/git/one.git/HEAD ] ||" in text
     assert steps(settings).live == "ls -d /srv/git/one.git/HEAD /srv/git/two.git/HEAD"
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """The declared directory of a repository, empty."""
+    path = tmp_path / "one.git"
+    path.mkdir()
+    return path
+
+
+def activate(home: Path) -> None:
+    """What the roll-out does to have the repository there, as whoever runs the test."""
+    (home / "bin").mkdir(exist_ok=True)
+    (home / "bin" / "systemctl").write_text("#!/bin/sh\n")
+    (home / "bin" / "systemctl").chmod(0o755)
+    text = steps(Git(repositories=("one",))).activate.replace(AS_GIT, "env")
+    subprocess.run(
+        ["sh", "-eu", "-c", text.replace(f"{HOME}/", f"{home}/")],
+        env={
+            "PATH": f"{home}/bin:{os.environ['PATH']}",
+            "HOME": str(home),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "init.defaultBranch",
+            "GIT_CONFIG_VALUE_0": "main",
+        },
+        check=True,
+    )
+
+
+def pushed(bare: Path) -> str:
+    """Push a commit to the repository; its sha."""
+    clone = bare.with_name("clone")
+    if not clone.exists():
+        git(bare.parent, "clone", "--quiet", str(bare), str(clone))
+    sha = commit(clone)
+    git(clone, "push", "--quiet", "origin", "HEAD:main")
+    return sha
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {},
+        {"HEAD.lock": ""},
+        {"HEAD": "ref: refs/heads/main\n"},
+        {"HEAD": "ref: refs/heads/main\n", "config.lock": "[core]\n"},
+        {"HEAD": "ref: refs/heads/main\n", "config": "[core]\n\tbare = true\n"},
+        {"HEAD": "", "config": ""},
+    ],
+)
+def test_a_repository_that_was_begun_and_cut_off_is_made(bare: Path, left: dict[str, str]) -> None:
+    (bare / "refs" / "heads").mkdir(parents=True)
+    for name, text in left.items():
+        (bare / name).write_text(text)
+    activate(bare.parent)
+    assert pushed(bare) == git(bare, "rev-parse", "HEAD")
+
+
+def test_a_repository_whose_head_a_power_cut_emptied_is_mended(bare: Path) -> None:
+    activate(bare.parent)
+    sha = pushed(bare)
+    (bare / "HEAD").write_text("")
+    activate(bare.parent)
+    assert git(bare, "rev-parse", "HEAD") == sha
+    assert pushed(bare) == git(bare, "rev-parse", "HEAD")
+
+
+def test_a_whole_repository_is_left_alone(bare: Path) -> None:
+    activate(bare.parent)
+    (bare / "HEAD").write_text("ref: refs/heads/trunk\n")
+    (bare / "config.lock").touch()
+    before = {path: path.stat().st_mtime_ns for path in bare.rglob("*")}
+    activate(bare.parent)
+    assert {path: path.stat().st_mtime_ns for path in bare.rglob("*")} == before
+
+
+def sweep(home: Path) -> None:
+    """What the timer has done, as whoever runs the test."""
+    (unit,) = (x for x in units() if x.path.endswith(".service"))
+    assert isinstance(unit, File)
+    text = unit.content.decode().replace("\\\n", "").replace(HOME, str(home))
+    (command,) = (x for x in text.splitlines() if x.startswith("ExecStart="))
+    subprocess.run(shlex.split(command.removeprefix("ExecStart=")), check=True)
+
+
+def aged(path: Path, minutes: float) -> Path:
+    """A lock that somebody left that long ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (time.time() - 60 * minutes,) * 2)
+    return path
+
+
+@pytest.mark.parametrize("ref", ["heads/main", "heads/ann/work", "tags/v1"])
+def test_a_lock_that_a_killed_push_left_goes_after_ten_minutes(bare: Path, ref: str) -> None:
+    activate(bare.parent)
+    sha = pushed(bare)
+    lock = aged(bare / "refs" / f"{ref}.lock", 9)
+    sweep(bare.parent)
+    assert lock.exists()
+    aged(lock, 11)
+    sweep(bare.parent)
+    git(bare, "update-ref", f"refs/{ref}", sha)
+
+
+@pytest.mark.parametrize("name", ["packed-refs.lock", "gc.pid.lock"])
+def test_a_lock_that_a_killed_gc_left_goes_too(bare: Path, name: str) -> None:
+    activate(bare.parent)
+    aged(bare / name, 11)
+    sweep(bare.parent)
+    git(bare, "gc", "--quiet")
+
+
+def test_nothing_else_goes_with_the_locks(bare: Path) -> None:
+    activate(bare.parent)
+    pushed(bare)
+    for name in (f"one.git/{LOCK}", "one.git/refs/heads/padlock", "a.lock", ".ssh/b.lock"):
+        aged(bare.parent / name, 10_000)
+    before = set(bare.parent.rglob("*"))
+    sweep(bare.parent)
+    assert set(bare.parent.rglob("*")) == before
 
 
 def login(ssh: Ssh, *clients: str) -> list[str]:

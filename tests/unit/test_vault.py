@@ -57,6 +57,14 @@ def test_notes_in_the_repository_cannot_be_pushed_away(tmp_path: Path) -> None:
         assert git(tmp_path, "config", "--file", str(config), name) == "true"
 
 
+def test_an_object_is_on_the_disk_before_a_branch_names_it(tmp_path: Path) -> None:
+    config, trace = tmp_path / "config", tmp_path / "trace"
+    git(tmp_path, "init", "--quiet", "--bare", ".")
+    config.write_bytes(texts(repository())[f"{REPOSITORY}/config"])
+    git(tmp_path, "hash-object", "-w", "--stdin", given=b"x", GIT_TRACE2_EVENT=str(trace))
+    assert "fsync/hardware-flush" in trace.read_text()
+
+
 def test_the_sync_reads_what_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     path.write_bytes(texts(program(Vault(settle_seconds=3)))["/etc/ai-idp/vault/settings.json"])

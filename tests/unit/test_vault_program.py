@@ -522,6 +522,93 @@ def test_seeds_are_planted_once(vault: Vault, settings: Settings) -> None:
     assert vault.text(".obsidian/app.json") == "mine\n"
 
 
+def test_a_lock_on_the_index_of_a_killed_run_holds_nothing_up(
+    vault: Vault, sync: Sync, tmp_path: Path
+) -> None:
+    (tmp_path / "state" / "index.lock").touch()
+    vault.note("a.md", "a\n")
+    sync()
+    assert list(vault.files()) == ["a.md"]
+
+
+@pytest.mark.parametrize("commands", range(12))
+def test_what_a_killed_round_committed_is_not_committed_again(
+    vault: Vault, sync: Sync, commands: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before any of its commands of git; the next one does what was left."""
+    vault.note("a.md", "a\n")
+    sync()
+    vault.note("b.md", "b\n")
+    original, run = Git._run, []
+
+    def killed(self: Git, arguments: tuple[str, ...], given: bytes) -> Any:
+        run.append(arguments)
+        if len(run) > commands:
+            raise KeyboardInterrupt
+        return original(self, arguments, given)
+
+    monkeypatch.setattr(Git, "_run", killed)
+    with pytest.raises(KeyboardInterrupt):
+        sync()
+    monkeypatch.undo()
+    vault.note("c.md", "c\n")
+    sync()
+    assert list(vault.files()) == ["a.md", "b.md", "c.md"]
+    assert git(vault.bare, "rev-list", "--merges", "main") == ""
+
+
+def test_what_cannot_be_remembered_is_told_and_not_committed_again(
+    vault: Vault, sync: Sync
+) -> None:
+    """A lock on BASE that was left. A push may hold it too (git-pack-refs(1)): it is not ours."""
+    for name in ("a.md", "b.md"):
+        vault.note(name, f"{name}\n")
+    sync()
+    vault.pull()
+    git(vault.clone, "rm", "--quiet", "a.md")
+    removed = commit(vault.clone)
+    vault.push()
+    lock = vault.bare / f"{BASE}.lock"
+    lock.touch()
+    for text in ("more\n", "and more\n"):
+        vault.note("b.md", text)
+        with pytest.raises(GitError, match=r"working\.lock': File exists"):
+            sync()
+    assert git(vault.bare, "rev-parse", "main") == removed
+    lock.unlink()
+    sync()
+    assert not (vault.root / "a.md").exists()
+    assert (list(vault.files()), vault.text("b.md")) == (["b.md"], "and more\n")
+
+
+def test_a_remembered_commit_that_a_power_cut_took_is_made_good(
+    vault: Vault, sync: Sync, cache: Cache
+) -> None:
+    vault.note("a.md", "a\n")
+    sync()
+    (vault.bare / BASE).write_text(f"{'1' * 40}\n")
+    cache.clear()
+    vault.note("b.md", "b\n")
+    sync()
+    assert sync() == Round(0, 0, False)
+    assert list(vault.files()) == ["a.md", "b.md"]
+
+
+def test_garbage_that_cannot_be_collected_does_not_hide_that_all_was_well(
+    vault: Vault, settings: Settings
+) -> None:
+    git(vault.bare, "config", "gc.auto", "1")
+    (vault.bare / "packed-refs.lock").touch()
+    # git takes one of its 256 folders for all (gc.auto in git-config(1)).
+    (vault.bare / "objects" / "17").mkdir()
+    for number in range(2):
+        (vault.bare / "objects" / "17" / f"{number:038}").touch()
+    vault.note("a.md", "a\n")
+    with pytest.raises(GitError, match=r"^git gc: .*packed-refs\.lock': File exists"):
+        command.run(settings)
+    assert "ai_idp_vault_last_sync_timestamp_seconds" in settings.metrics.read_text()
+
+
 def test_a_tree_keeps_the_later_of_a_file_and_a_folder(vault: Vault, tmp_path: Path) -> None:
     repository = Git(vault.bare, tmp_path / "state" / "index")
     sha = repository.store(b"x")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host
 
-from deploys.git import AS_GIT, HOME, Git
+from deploys.git import AS_GIT, HOME, LOCKS, UNITS, Git
 
-SHOW_ON_FAILURE = (f"ls -la {HOME}", "getent passwd git")
+SHOW_ON_FAILURE = (
+    f"ls -la {HOME}",
+    "getent passwd git",
+    f"journalctl --unit {LOCKS} --lines 20 --no-pager",
+)
 
 
 def served(host: Host, asked: str) -> tuple[int, str]:
@@ -21,6 +25,20 @@ def test_every_repository_is_served(host: Host, settings: Git) -> None:
     for name in settings.repositories:
         _, said = served(host, f"git-upload-pack '{name}.git'")
         assert "capabilities^{}" in said or "refs/" in said, said
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_left_locks_are_looked_for_and_that_starts_at_boot(host: Host, unit: str) -> None:
+    assert host.service(unit).is_running
+    assert host.service(unit).is_enabled
+
+
+def test_a_lock_that_was_left_is_removed(host: Host, settings: Git) -> None:
+    for path in settings.paths():
+        lock = f"{path}/refs/heads/verify.lock"
+        host.check_output(f"{AS_GIT} touch --date '11 minutes ago' %s", lock)
+        host.check_output(f"systemctl start {LOCKS}.service")
+        assert not host.file(lock).exists
 
 
 @pytest.mark.parametrize(

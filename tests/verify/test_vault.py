@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from testinfra.host import Host
 
-from deploys.git import AS_GIT
+from deploys.git import AS_GIT, LOCKS
 from deploys.vault import ACCOUNT, FOLDERS, REPOSITORY, STATE, SYNC, UNITS, VAULT
 
 SHOW_ON_FAILURE = (f"journalctl --unit {SYNC} --lines 20 --no-pager",)
@@ -67,6 +67,14 @@ def test_what_is_pushed_reaches_the_vault_and_both_lines_stay(host: Host, note: 
     assert eventually(host, f"grep -qx pushed '{VAULT}/{note}'")
     assert host.file(f"{VAULT}/{note}").content_string == "written\npushed\n"
     assert host.file(f"{VAULT}/{note}").mode == 0o660
+
+
+def test_a_lock_that_a_killed_sync_left_is_removed(host: Host) -> None:
+    """The folder is the sync's own account's, and whoever removes it is the other one."""
+    lock = f"{REPOSITORY}/refs/ai-idp/verify.lock"
+    host.check_output(f"{AS_VAULT} touch --date '11 minutes ago' %s", lock)
+    host.check_output(f"systemctl start {LOCKS}.service")
+    assert not host.file(lock).exists
 
 
 @pytest.mark.parametrize("folder", ["", *FOLDERS])

@@ -71,12 +71,12 @@ def run(settings: Settings) -> int:
     while (done := sync(git, folder, cache)).unfinished and time.monotonic() < deadline:
         time.sleep(settings.settle_seconds)
     _write(settings.state / "cache.json", _cache_text(cache))
-    git.run("gc", "--auto", "--quiet")
     if done.unfinished:
         print("<4>some files are being written all the time, or cannot be written", file=sys.stderr)
-        return 1
-    _write(settings.metrics, _metrics(len(cache)))
-    return 0
+    else:
+        _write(settings.metrics, _metrics(len(cache)))
+    git.run("gc", "--auto", "--quiet")
+    return int(done.unfinished)
 
 
 def plant(settings: Settings) -> int:

@@ -82,7 +82,9 @@ class Git:
     def store_tree(self, tree: Tree) -> str:
         """Have a tree, its object name. GitError where one path is a folder of another."""
         rows = (f"{blob.mode} {blob.sha}\t".encode() + path + b"\0" for path, blob in tree.items())
-        self._index.unlink(missing_ok=True)
+        # One run at a time has this index: whose lock is there was killed.
+        for left in (self._index, self._index.with_name(f"{self._index.name}.lock")):
+            left.unlink(missing_ok=True)
         self.run("update-index", "-z", "--add", "--replace", "--index-info", given=b"".join(rows))
         return self.run("write-tree").decode().strip()
 
@@ -113,6 +115,10 @@ class Git:
         """Have `ref` show `new` if it still shows `old`; False where somebody was faster."""
         words = ("update-ref", ref, new, old or "0" * len(new))
         return self._run(words, b"").returncode == 0
+
+    def keep(self, ref: str, new: str) -> None:
+        """Have `ref`, which nobody else moves, show `new`; GitError where that cannot be had."""
+        self.run("update-ref", ref, new)
 
     def _run(self, arguments: tuple[str, ...], given: bytes) -> subprocess.CompletedProcess[bytes]:
         # The repository belongs to the account that people push with (safe.directory).

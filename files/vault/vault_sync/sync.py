@@ -3,6 +3,8 @@
 `BASE` is the commit whose content the working vault had last. What differs from it there is n8n's,
 what differs from it on the branch is people's; both are merged. A file that is written at that
 moment is left for the next round, and BASE stays where it was until the vault has all of the merge.
+n8n's commit is BASE before it is on the branch: a round that is killed in between leaves it to the
+next one, which makes no second.
 """
 
 from __future__ import annotations
@@ -42,13 +44,16 @@ def sync(git: Git, folder: Folder, cache: Cache) -> Round:
     ours, waiting = _working_tree(git, folder, seen, known, cache)
     changed = [path for path in ours if ours[path] != known.get(path)]
     mine = _commit(git, ours, base, changed)
+    if mine:
+        git.keep(BASE, mine)
     landed = _land(git, mine)
     if landed is None:
         return Round(0, 0, waiting)
-    git.move(BASE, mine or landed, base)
+    if not mine:
+        git.keep(BASE, landed)
     complete, written = _write_out(git, folder, ours, git.tree(landed), seen, cache)
     if complete:
-        git.move(BASE, landed, mine or landed)
+        git.keep(BASE, landed)
     return Round(len(changed), written, waiting or not complete)
 
 
@@ -103,7 +108,7 @@ def _land(git: Git, mine: str | None) -> str | None:
             )
         if git.move(BRANCH, merged, theirs):
             return merged
-    raise GitError(f"{BRANCH} was moved {TRIES} times while a merge was to land")
+    raise GitError(f"{BRANCH} was moved {TRIES} times while a merge was to land, or is locked")
 
 
 def _merged(git: Git, mine: str, theirs: str) -> str:
