@@ -6,11 +6,14 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.unit import power_cut
 
 PROGRAM = Path(__file__).parents[2] / "files" / "n8n" / "import-workflows"
 ID = "commitNotes000001"
@@ -77,9 +80,9 @@ class Instance:
         body = {"id": ID, "name": "Commits", "nodes": NODES, "connections": {}, "settings": {}}
         (self.files / "commits.json").write_text(json.dumps({**body, **changes}))
 
-    def bring_in(self) -> Done:
+    def bring_in(self, by: Sequence[str] = ()) -> Done:
         n8n = ("--node", sys.executable, "--n8n", str(self.n8n))
-        return self._run("import", "--credentials", str(self.credentials), *n8n)
+        return self._run("import", "--credentials", str(self.credentials), *n8n, by=by)
 
     def drift(self) -> str:
         return self._run("drift").stdout
@@ -91,9 +94,9 @@ class Instance:
         file.unlink(missing_ok=True)
         return lines
 
-    def _run(self, action: str, *more: str) -> Done:
+    def _run(self, action: str, *more: str, by: Sequence[str] = ()) -> Done:
         command = [str(PROGRAM), action, "--files", str(self.files), "--state", str(self.state)]
-        return subprocess.run([*command, *more], capture_output=True, text=True)
+        return subprocess.run([*by, *command, *more], capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -141,6 +144,31 @@ def test_a_change_in_the_editor_is_drift_and_kept_when_it_is_overwritten(filled:
     body = json.loads(kept.read_text())
     assert (body["id"], body["name"], body["nodes"]) == (ID, "Commits", [])
     assert filled.drift() == ""
+
+
+def test_after_a_power_cut_it_is_known_what_was_imported(instance: Instance) -> None:
+    instance.has_file()
+    instance.bring_in(by=power_cut.program(instance.state, 99))
+    instance.asked()
+    assert instance.bring_in().returncode == 0
+    assert instance.asked() == []
+
+
+def test_a_change_in_the_editor_is_kept_on_the_disk(filled: Instance) -> None:
+    filled.query("UPDATE workflow_entity SET nodes = '[]'")
+    filled.bring_in(by=power_cut.program(filled.state, 99))
+    (kept,) = (filled.state / "replaced").iterdir()
+    assert json.loads(kept.read_text())["nodes"] == []
+
+
+@pytest.mark.parametrize("left", ["", "\0" * 80, '{"workflows": {'])
+def test_a_record_that_cannot_be_read_is_made_anew(filled: Instance, left: str) -> None:
+    record = filled.state / "imported.json"
+    before = record.read_text()
+    record.write_text(left)
+    assert filled.bring_in().returncode == 0
+    assert filled.asked() == ["import:credentials"]
+    assert record.read_text() == before
 
 
 @pytest.mark.parametrize(

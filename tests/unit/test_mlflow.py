@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
+import subprocess
 import threading
 from base64 import b64encode
 from collections.abc import Generator
@@ -148,6 +149,20 @@ def test_nothing_is_installed_that_the_lock_does_not_name() -> None:
     words = ENVIRONMENT.preparation().replace("\\\n", "").split()
     assert install
     assert {"--require-hashes", "--only-binary", "--no-deps"} <= set(words)
+
+
+def test_an_environment_is_on_the_disk_before_it_counts_as_complete(tmp_path: Path) -> None:
+    environment = PythonEnvironment(str(tmp_path / "opt"), "server", b"mlflow==3.1.4")
+    tools, log = tmp_path / "bin", tmp_path / "synchronised"
+    tools.mkdir()
+    make = 'mkdir -p "$3/bin" && cp /bin/true "$3/bin/python"'
+    for name, does in {"python3": make, "sync": f'echo "$*: $(ls "$2")" >>{log}'}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tools / name).chmod(0o755)
+    path = {"PATH": f"{tools}:/usr/bin:/bin", "STAGE": str(tmp_path)}
+    subprocess.run(["sh", "-eu", "-c", environment.preparation()], env=path, check=True)
+    assert log.read_text() == f"-f {environment.folder}: bin\n"
+    assert Path(environment.folder, "complete").read_text() == f"{environment.name}\n"
 
 
 def test_the_password_is_set_while_the_server_is_down() -> None:

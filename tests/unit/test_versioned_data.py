@@ -6,10 +6,13 @@ import os
 import pwd
 import sqlite3
 import subprocess
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from tests.unit import power_cut
 
 PROGRAM = Path(__file__).parents[2] / "files" / "versioned_data" / "versioned-data"
 
@@ -49,9 +52,14 @@ class Program:
     def kept(self) -> list[str]:
         return sorted(path.name for path in (self.state / "kept").glob("*"))
 
-    def _run(self, command: str, version: str, *more: str) -> Done:
+    def cut(self, changes: int, command: str, version: str) -> None:
+        """Begin a command, and lose power after so many changes."""
+        more = ("--database", str(self.database), "--start-over")
+        self._run(command, version, *more, by=power_cut.program(self.state.parent, changes))
+
+    def _run(self, command: str, version: str, *more: str, by: Sequence[str] = ()) -> Done:
         arguments = [str(PROGRAM), command, "--version", version, "--state", str(self.state)]
-        return subprocess.run([*arguments, *more], capture_output=True, text=True)
+        return subprocess.run([*by, *arguments, *more], capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -131,6 +139,82 @@ def test_a_second_try_starts_over_with_the_copy_where_it_is_told_to(program: Pro
     assert program.content() == ["1.0.0", "2.0.0"]
 
 
+def test_data_that_were_made_half_are_made_anew_where_it_is_told_to(program: Program) -> None:
+    assert program.before("1.0.0", "--start-over").stdout == ""
+    program.writes("half")
+    done = program.before("1.0.0", "--start-over")
+    assert done.stdout == (
+        f"what was written since is in {program.state}/aside until the next upgrade\n"
+        "the last start of 1.0.0 was broken off; there are no data again\n"
+    )
+    assert not program.database.exists()
+    program.writes("1.0.0")
+    program.healthy("1.0.0")
+    assert program.before("1.0.0", "--start-over").stdout == ""
+    assert (program.content(), program.kept()) == (["1.0.0"], [])
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])
+def test_data_that_were_not_well_yet_stay_where_it_is_not_told_to(
+    program: Program, version: str
+) -> None:
+    program.before("1.0.0")
+    program.writes("a day of work")
+    assert program.before(version).returncode == 0
+    assert program.content() == ["a day of work"]
+
+
+@pytest.mark.parametrize("changes", range(21))
+def test_what_another_version_made_half_is_never_migrated(program: Program, changes: int) -> None:
+    program.before("2.0.0", "--start-over")
+    program.writes("half")
+    program.cut(changes, "before", "1.0.0")
+    assert program.before("1.0.0", "--start-over").returncode == 0
+    assert not program.database.exists()
+
+
+@pytest.mark.parametrize("changes", range(14))
+def test_a_first_start_that_lost_power_anywhere_is_made_good(
+    program: Program, changes: int
+) -> None:
+    program.cut(changes, "before", "1.0.0")
+    assert program.before("1.0.0", "--start-over").returncode == 0
+    program.writes("half")
+    program.cut(changes, "before", "1.0.0")
+    assert program.before("1.0.0", "--start-over").returncode == 0
+    assert not program.database.exists()
+    program.writes("1.0.0")
+    program.cut(changes, "healthy", "1.0.0")
+    recorded = (program.state / "version").exists()
+    assert program.before("1.0.0", "--start-over").returncode == 0
+    program.writes("more")
+    assert program.content() == (["1.0.0", "more"] if recorded else ["more"])
+
+
+@pytest.mark.parametrize("changes", range(14))
+def test_an_upgrade_that_lost_power_anywhere_is_made_good(program: Program, changes: int) -> None:
+    program.used_well("1.0.0")
+    program.cut(changes, "before", "2.0.0")
+    assert program.before("2.0.0", "--start-over").returncode == 0
+    program.writes("half a migration")
+    program.cut(changes, "before", "2.0.0")
+    assert program.before("2.0.0", "--start-over").returncode == 0
+    assert program.content() == ["1.0.0"]
+    program.writes("2.0.0")
+    program.cut(changes, "healthy", "2.0.0")
+    recorded = (program.state / "version").read_text() == "2.0.0\n"
+    assert program.before("2.0.0", "--start-over").returncode == 0
+    assert program.content() == (["1.0.0", "2.0.0"] if recorded else ["1.0.0"])
+
+
+def test_an_upgrade_begins_again_with_its_copy_after_a_power_cut(program: Program) -> None:
+    program.used_well("1.0.0")
+    program.cut(99, "before", "2.0.0")
+    program.writes("half a migration")
+    program.before("2.0.0", "--start-over")
+    assert program.content() == ["1.0.0"]
+
+
 def test_after_a_failed_start_another_version_gets_the_data_from_before(program: Program) -> None:
     program.used_well("1.0.0")
     program.before("2.0.0")
@@ -174,12 +258,15 @@ def test_builds_of_one_version_are_neither_older_nor_newer(program: Program) -> 
     assert program.kept() == ["2.0.0-ffff"]
 
 
-def test_data_from_before_this_program_are_kept_too(program: Program) -> None:
+@pytest.mark.parametrize("more", [(), ("--start-over",)])
+def test_data_from_before_this_program_are_kept_too(
+    program: Program, more: tuple[str, ...]
+) -> None:
     program.writes("by hand")
-    program.before("1.0.0")
+    program.before("1.0.0", *more)
     program.writes("1.0.0")
     assert program.kept() == ["unrecorded"]
-    program.before("0.9.0")
+    program.before("0.9.0", *more)
     assert program.content() == ["by hand"]
 
 
