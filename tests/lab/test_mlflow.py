@@ -54,6 +54,30 @@ with sqlalchemy.create_engine("sqlite:///{DATA}/mlflow.db").begin() as connectio
 """Does the first migration, and leaves the mark of the one before, as a kill in between does."""
 
 
+KILL_AMID = f"""
+import sqlite3, subprocess, sys, time
+from contextlib import closing
+
+def tables():
+    path = "file:{DATA}/mlflow.db?mode=ro"
+    try:
+        with closing(sqlite3.connect(path, uri=True, timeout=0)) as opened:
+            count = "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+            return opened.execute(count).fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+deadline = time.monotonic() + 120
+while tables() < 3:
+    if time.monotonic() > deadline:
+        sys.exit("no database was made")
+    time.sleep(0.002)
+subprocess.run(["systemctl", "kill", "--signal=KILL", "mlflow"], check=True)
+print(tables())
+"""
+"""Ends MLflow while it makes its first database; says how many of its 65 tables there are."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def start_converged() -> None:
     """Every test here finds this host converged and leaves it so."""
@@ -75,6 +99,15 @@ def old_database() -> Generator[None]:
     yield
     back = f"rm -r {DATA}/versions {DATA}/mlflow.db && cp -a /root/kept/. {DATA}/"
     shell(HOST, f"systemctl stop mlflow && {back} && rm -r /root/kept && systemctl start mlflow")
+
+
+@pytest.fixture
+def no_data() -> Generator[None]:
+    """A host on which MLflow has not started yet."""
+    shell(HOST, f"systemctl stop mlflow && mv {DATA} /root/data")
+    yield
+    back = f"rm -rf {DATA} && mv /root/data {DATA}"
+    shell(HOST, f"systemctl stop mlflow && {back} && systemctl start mlflow")
 
 
 def password(previous: bool = False) -> str:
@@ -148,4 +181,16 @@ def test_a_server_that_lets_nobody_in_is_not_left_in_force(tmp_path: Path) -> No
     assert run.returncode != 0
     assert "the previous state is back and answers" in run.stdout
     assert differences([], before, observe(HOST)) == []
+    assert asked("version", password())[0] == 200
+
+
+@pytest.mark.usefixtures("no_data")
+def test_a_first_start_that_was_killed_amid_its_databases_is_made_good() -> None:
+    shell(HOST, "systemctl start --no-block mlflow")
+    half = docker("exec", "-i", container_name(HOST), "python3", "-", stdin=KILL_AMID)
+    assert 3 <= int(half) < 60
+    shell(HOST, "systemctl start mlflow")
+    assert "there are no data again" in shell(HOST, "journalctl -u mlflow -n 200 -o cat")
+    assert kept() == []
+    converge(HOST)
     assert asked("version", password())[0] == 200
