@@ -146,7 +146,9 @@ def _fill_nvme() -> None:
 
 
 def _exchanging() -> bool:
-    return "dpkg" in shell(HOST, "pgrep --list-name '^dpkg$'", check=False)
+    # Not the look of a plan: `dpkg --audit`.
+    at_work = shell(HOST, "pgrep --list-full '^dpkg$'", check=False)
+    return "--unpack" in at_work or "--configure" in at_work
 
 
 def _cut_power() -> None:
