@@ -13,6 +13,9 @@ from typing_extensions import override
 from facts.sources import KEY_SCRIPT, Source, request_line
 
 SCRIPT = Path(__file__).with_name("packages_state.sh")
+REPAIR_SCRIPT = Path(__file__).with_name("packages_repair.sh")
+WHOLE = ("installed", "config-files", "not-installed")
+"""The states of dpkg's that are the end of its work (man 1 dpkg)."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class Packages:
     `replaced`: the version that is installed now, for those of `will_install` that have one.
     `held`: apt leaves them as they are. `preferred`: installed in a version that apt's preferences
     rank below another one by more than 1000, which even a downgrade shall follow (man 5
-    apt_preferences). `unfinished`: dpkg was interrupted. `guarded`: our ban on starting services
-    was left behind.
+    apt_preferences). `begun`: half unpacked, configured or removed. `unfinished`: dpkg was
+    interrupted. `guarded`: our ban on starting services was left behind.
     """
 
     installed: dict[str, str] = field(default_factory=dict)
@@ -32,6 +35,7 @@ class Packages:
     replaced: dict[str, str] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
     preferred: tuple[str, ...] = ()
+    begun: frozenset[str] = frozenset()
     unfinished: bool = False
     guarded: bool = False
 
@@ -45,20 +49,27 @@ class PackagesState(FactBase[Packages | None]):
 
     @override
     def command(self) -> str:
-        return KEY_SCRIPT.read_text() + SCRIPT.read_text()
+        return "".join(part.read_text() for part in (KEY_SCRIPT, REPAIR_SCRIPT, SCRIPT))
 
     @override
     def process(self, output: list[str]) -> Packages:
         if not output or output[-1] != "end":
             raise FactProcessError("the state of the packages ended in the middle")
         lines = [tuple(line.split("\t")) for line in output]
+        installed = {x[1]: x[3] for x in lines if x[0] == "have" and x[2] == "installed"}
+        begun = {x[1] for x in lines if x[0] == "have" and x[2] not in WHOLE} - {*installed}
+        # What is asked for follows the repairs: the last word on a package counts.
+        coming = {x[1]: x for x in lines if x[0] in ("will", "gone")}
+        will = {name: x[2] for name, x in coming.items() if x[0] == "will"}
+        completed = {x[1]: x[2] for x in lines if x[0] == "complete"}
         return Packages(
-            installed={x[1]: x[3] for x in lines if x[0] == "have" and x[2] == "installed"},
-            will_install={x[1]: x[2] for x in lines if x[0] == "will"},
-            will_remove=tuple(x[1] for x in lines if x[0] == "gone"),
-            replaced={x[1]: x[3] for x in lines if x[0] == "will" and x[3:] > ("",)},
+            installed=installed,
+            will_install=will | {x: completed[x] for x in sorted(begun & {*completed} - {*coming})},
+            will_remove=tuple(name for name, x in coming.items() if x[0] == "gone"),
+            replaced={name: x[3] for name, x in coming.items() if x[3:] > ("",)},
             held=frozenset(x[1] for x in lines if x[0] == "have" and x[4:] == ("hold",)),
             preferred=tuple(x[1] for x in lines if x[0] == "preferred"),
+            begun=frozenset(begun),
             unfinished=("unfinished",) in lines,
             guarded=("guarded",) in lines,
         )

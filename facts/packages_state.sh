@@ -38,7 +38,7 @@ known=$(dpkg-query --show \
     dpkg $asked 2>/dev/null)
 case $known in *'have	dpkg	installed	'*) ;; *) unreadable "the dpkg database" ;; esac
 printf '%s\n' "$known"
-[ -z "$journal$(dpkg --audit 2>&1)" ] || echo unfinished
+unfinished=$journal$(dpkg --audit 2>&1)
 [ ! -e /usr/sbin/policy-rc.d ] || ! grep -q '^# ai-idp:' /usr/sbin/policy-rc.d || echo guarded
 
 look_up() { # name; its $version, empty where it is not installed
@@ -55,6 +55,18 @@ look_up() { # name; its $version, empty where it is not installed
     unset IFS
 }
 
+is_there() { # name: whether anything of it but its configuration is, also half unpacked or removed
+    IFS=$line_end
+    for line in $known; do
+        case $line in
+        "have$tab$1${tab}not-installed$tab"* | "have$tab$1${tab}config-files$tab"*) ;;
+        "have$tab$1$tab"*) unset IFS && return 0 ;;
+        esac
+    done
+    unset IFS
+    return 1
+}
+
 wanted= present=
 for package in $packages; do
     case $package in
@@ -64,10 +76,7 @@ for package in $packages; do
         # shellcheck disable=SC2254  # apt reads it as a pattern too
         case $version in '') wanted="$wanted $package" ;; $pattern) ;; *) wanted="$wanted $package" ;; esac
         ;;
-    *-)
-        look_up "${package%-}"
-        [ -z "$version" ] || wanted="$wanted $package"
-        ;;
+    *-) ! is_there "${package%-}" || wanted="$wanted $package" ;;
     *)
         look_up "$package"
         if [ -n "$version" ]; then present="$present $package"; else wanted="$wanted $package"; fi
@@ -141,9 +150,15 @@ ask_privately() { # apt with the declared sources, before they are this host's
     view="$view -o Dir::Etc::sourceparts=$apt_cache/sources -o Dir::Etc::preferencesparts=$apt_cache/preferences"
 }
 
+updated='' repairs='' plan=''
 simulate() {
-    # shellcheck disable=SC2086  # options and packages, a word each
-    plan=$(apt-get --simulate --quiet $apt_options $view install $wanted 2>&1)
+    [ -z "$unfinished" ] || repair || { plan=$said && return 1; }
+    # shellcheck disable=SC2046,SC2086  # options and packages, a word each
+    [ -z "$wanted" ] ||
+        plan=$(apt-get --simulate --quiet $apt_options $view $(options_of_copy) install $wanted 2>&1) || {
+        # dpkg does not tell of a complete package whose counterpart is of another version.
+        { [ -n "$unfinished" ] || repair; } && as_asked && unfinished=told
+    }
 }
 
 # apt_preferences(5): above 1000 a version is to be had even if that is a downgrade.
@@ -161,8 +176,8 @@ preferred() {
         END { tell() }'
 }
 
+pending=
 if [ -n "$wanted$ranked" ]; then
-    pending=
     while IFS="$tab" read -r _ name _ _ list preferences; do
         [ -z "$name" ] || in_place "$name" "$list" "$preferences" || pending="$pending $name"
     done <<EOT
@@ -177,15 +192,19 @@ EOT
     fi
 fi
 
-if [ -n "$wanted" ]; then
+if [ -n "$wanted$unfinished" ]; then
     # Package lists are a cache: fetching them is the one thing that a plan writes on a host.
     if ! simulate || [ -z "$(find $lists -maxdepth 0 -mmin -10080)" ]; then
         apt-get update --quiet >/dev/null 2>&1
+        updated=yes
         [ -z "$pending" ] || ask_privately
-        simulate || unreadable "apt finds no way to install$wanted: $(printf '%s' "$plan" | grep '^E:')"
+        simulate ||
+            unreadable "apt finds no way to install${wanted:- what dpkg left unfinished}: $(printf '%s' "$plan" | grep '^E:')"
     fi
-    printf '%s\n' "$plan" | sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/will	\1	\2/p
+    printf '%s\n' "$repairs" "$plan" | sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/will	\1	\2/p
         s/^Inst \([^ ]*\) \[\([^]]*\)\] (\([^ ]*\) .*/will	\1	\3	\2/p
+        s/^Conf \([^ ]*\) (\([^ ]*\) .*/complete	\1	\2/p
         s/^Remv \([^ ]*\).*/gone	\1/p'
 fi
+[ -z "$unfinished" ] || echo unfinished
 echo end

@@ -73,9 +73,9 @@ def removed(packages: Sequence[str]) -> Generator[StringCommand]:
     if found is None:
         yield StringCommand(UNREADABLE)
         return
-    present = sorted(set(packages) & set(found.installed))
+    present = sorted({*found.installed, *found.begun} & set(packages))
     if present:
-        changes.announce(host, _simulated(found))
+        changes.announce(host, planned(found))
         yield exchange(present, action="remove")
 
 
@@ -101,7 +101,8 @@ def change(
 def to_change(packages: Sequence[str], without: Sequence[str], found: Packages) -> list[str]:
     """What apt has to be asked for, in its own words; nothing where all is as declared."""
     asked = [package for package in packages if not _is_as_asked(package, found)]
-    return sorted(asked) + sorted(f"{name}-" for name in without if name in found.installed)
+    present = {*found.installed, *found.begun}
+    return sorted(asked) + sorted(f"{name}-" for name in present.intersection(without))
 
 
 def _is_as_asked(package: str, found: Packages) -> bool:

@@ -28,23 +28,62 @@ apt() {
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 
-unfinished() { # apt refuses to work where dpkg's journal is left, of which dpkg tells nothing
+unfinished() {
     [ -z "$(dpkg --audit)" ] || return 0
+    # apt refuses to work where dpkg's journal is left, of which dpkg tells nothing.
     for entry in /var/lib/dpkg/updates/[0-9]*; do
         [ ! -e "$entry" ] || return 0
     done
-    return 1
+    # One of two packages that need exactly each other's version may be complete, of which dpkg tells
+    # nothing either; apt installs nothing by name until it has the other.
+    ! apt-get --quiet --simulate check >/dev/null 2>&1
 }
 
-configure_rest() { # dpkg, unlike apt, does not wait for its lock
+configure_rest() { # dpkg, unlike apt, does not wait for its lock: it ends with 2
     deadline=$(($(date +%s) + 600))
-    until dpkg --configure -a --force-confdef --force-confold; do
+    until
+        dpkg --configure -a --force-confdef --force-confold
+        [ $? != 2 ]
+    do
         [ "$(date +%s)" -lt "$deadline" ] || return 1
         sleep 2
     done
 }
 
-! unfinished || configure_rest || exit 1
+# Until a package that was cut off while it was unpacked is unpacked again, apt does nothing at all
+# unless it has an archive of it (apt-pkg/algorithms.cc, pkgApplyStatus).
+without_archive() {
+    apt --simulate --fix-broken install 2>&1 |
+        sed -n "s/^E: The package \([^ ]*\) needs to be reinstalled, but I can't find an archive .*/\1/p"
+}
+
+repair() {
+    configure_rest || return 1
+    unfinished || return 0
+    # What apt does not find in its lists it takes off.
+    updated=1
+    apt -o APT::Update::Error-Mode=any update || updated=
+    while lost=$(without_archive) && [ -n "$lost" ]; do
+        [ -n "$updated" ] || return 1
+        dpkg --remove --force-remove-reinstreq --force-depends "$lost" || return 1
+    done
+    apt --fix-broken install
+    result=$?
+    # It leaves those that it has an archive of, and fails where one of them lacks its configuration.
+    # shellcheck disable=SC2046  # one word per package is wanted
+    set -- $(dpkg-query --show --showformat='${db:Status-Eflag} ${binary:Package}=${Version}\n' |
+        sed -n 's/^reinstreq //p')
+    if [ $# != 0 ]; then
+        apt --reinstall install "$@"
+        result=$?
+    fi
+    # A package that came as a file and went is no name to apt.
+    # shellcheck disable=SC2086
+    [ "$action" != remove ] || packages=$(dpkg-query --show --showformat='${Package}\n' $packages 2>/dev/null)
+    return $result
+}
+
+! unfinished || repair || exit 1
 if [ -n "$packages" ]; then
     # shellcheck disable=SC2086  # one word per package is wanted
     [ -z "${before-}" ] || apt --download-only "$action" $packages || exit 1
