@@ -216,7 +216,11 @@ def test_what_a_cut_left_is_planned_and_repaired_and_the_rest_installed(
 def test_a_removal_that_was_cut_is_finished(world: World, status: str) -> None:
     world.mark("tool", status)
     found = world.planned(without=("tool",))
-    assert (found.begun, found.will_install, found.will_remove) == ({"tool"}, {}, ("tool",))
+    assert (found.begun, found.will_install, found.will_remove) == (
+        frozenset({"tool"}),
+        {},
+        ("tool",),
+    )
     world.run("tool", action="remove")
     assert world.planned(without=("tool",)) == Packages(installed={"dpkg": "1.22"})
 
