@@ -35,8 +35,10 @@ unfinished() {
         [ ! -e "$entry" ] || return 0
     done
     # One of two packages that need exactly each other's version may be complete, of which dpkg tells
-    # nothing either; apt installs nothing by name until it has the other.
-    ! apt-get --quiet --simulate check >/dev/null 2>&1
+    # nothing either. What else is missing on the host, apt finds on the way to what it is asked for.
+    # shellcheck disable=SC2086  # one word per package is wanted
+    [ -n "$packages" ] && ! apt --simulate "$action" $packages >/dev/null 2>&1 &&
+        ! apt-get --quiet --simulate check >/dev/null 2>&1
 }
 
 configure_rest() { # dpkg, unlike apt, does not wait for its lock: it ends with 2

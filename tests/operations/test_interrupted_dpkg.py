@@ -25,9 +25,12 @@ OFFERED = {
     "tool": ("1", ""),
     "library": ("1", ""),
     "wanted": ("1", "library"),
+    "first": ("1", ""),
+    "second": ("1", ""),
+    "user": ("1", "first | second"),
 }
 OTHERS = {"nss": ("1", "sysd (= 1)"), "sysd": ("1", ""), "driver": ("1", "")}
-PRESENT = ("dpkg_1.22", "nss_1", "sysd_1", "tool_1")
+PRESENT = ("dpkg_1.22", "nss_1", "sysd_1", "tool_1", "second_1", "user_1")
 PLACES = (
     "/usr/sbin/policy-rc.d",
     "/var/lib/ai-idp",
@@ -230,6 +233,18 @@ def test_a_file_of_nobodys_that_was_cut_can_be_removed(world: World) -> None:
     assert world.planned(without=("driver",)).will_remove == ("driver",)
     world.run("driver", action="remove")
     assert world.planned(without=("driver",)) == Packages(installed={"dpkg": "1.22"})
+
+
+def test_what_somebody_removed_by_force_comes_back_as_planned_and_nothing_else(
+    world: World,
+) -> None:
+    """apt would mend that too, by the first of the alternatives."""
+    world.execute("dpkg --remove --force-depends second")
+    found = world.planned("second")
+    assert (found.unfinished, found.will_install) == (False, {"second": "1"})
+    world.run("second")
+    after = world.planned("second", without=("first",))
+    assert after == Packages(installed={"dpkg": "1.22", "second": "1"})
 
 
 def test_nothing_is_taken_off_for_lack_of_an_archive_while_a_source_cannot_be_read(
