@@ -56,8 +56,18 @@ if [ -n "$paths" ]; then
 fi
 
 if [ -n "$units" ]; then
-    # shellcheck disable=SC2086  # one word per unit is wanted
-    systemctl show -p Id -p LoadState -p UnitFileState -p ActiveState -p NeedDaemonReload $units |
+    looks=0
+    while
+        # shellcheck disable=SC2086  # one word per unit is wanted
+        shown=$(systemctl show -p Id -p LoadState -p UnitFileState -p ActiveState -p NeedDaemonReload $units) ||
+            unreadable systemctl
+        looks=$((looks + 1))
+        # One that ends is off a moment later, or is started again by systemd; which of both, counts.
+        case $shown in *ActiveState=deactivating*) [ $looks -lt 25 ] ;; *) false ;; esac
+    do
+        sleep 0.2
+    done
+    printf '%s\n' "$shown" |
         awk 'BEGIN { RS = ""; FS = "\n" } { gsub("\n", "\t"); print "unit\t" $0 }' || unreadable systemctl
 fi
 
